@@ -1,0 +1,1 @@
+"""Every door to the outside; each translates, none decides."""

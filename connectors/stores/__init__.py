@@ -1,0 +1,1 @@
+"""Views that implement ports.Store."""

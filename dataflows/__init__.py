@@ -1,0 +1,1 @@
+"""Wiring: sources, rooms and sinks named and joined."""

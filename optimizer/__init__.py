@@ -1,0 +1,1 @@
+"""The domain: telemetry in, findings and decisions out; no clock, no I/O, no unseeded chance."""

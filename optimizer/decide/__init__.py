@@ -1,0 +1,1 @@
+"""Strategies and constraints: findings in, decisions out."""

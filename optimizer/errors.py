@@ -1,0 +1,65 @@
+"""The one tree of errors.
+
+OptimizerError
+├── SettingsInvalid        the settings have faults; lists all of them
+├── DecodeFailed           bytes that cannot be read; becomes a dead letter
+├── UnknownVersion         bytes written by a version this code does not know
+├── IllegalTransition      a status change the table of statuses does not allow
+├── InvalidEvent           a feedback event that contradicts itself
+├── WorldInvalid           a simulated world that cannot be built
+├── RecordingInvalid       a recording that cannot be read or written
+├── NotFound               something asked for by name is not there
+└── NotAvailable           asked for, promised for later, not there yet
+"""
+
+
+class OptimizerError(Exception):
+    """Any error this product raises on purpose."""
+
+
+class SettingsInvalid(OptimizerError):
+    """The settings have faults; the message lists all of them, one a line."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class DecodeFailed(OptimizerError):
+    """Bytes that cannot be read.
+
+    Attributes:
+        reason: A short constant name, such as `not_protobuf`; kept with the dead letter.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+
+
+class UnknownVersion(OptimizerError):
+    """Bytes written by a version this code does not know."""
+
+
+class IllegalTransition(OptimizerError):
+    """A status change that the table of statuses does not allow; the message names both."""
+
+
+class InvalidEvent(OptimizerError):
+    """A feedback event that contradicts itself."""
+
+
+class WorldInvalid(OptimizerError):
+    """A simulated world that cannot be built."""
+
+
+class RecordingInvalid(OptimizerError):
+    """A recording that cannot be read or written."""
+
+
+class NotFound(OptimizerError):
+    """Something asked for by name is not there."""
+
+
+class NotAvailable(OptimizerError):
+    """Something promised for later and not there yet."""

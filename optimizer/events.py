@@ -1,0 +1,183 @@
+"""What comes in: feedback events, and the call, score and order inside them.
+
+Calls reach the hot path as columns (`optimizer.observe.columns`), never as objects; `Call` is the
+same facts for one call, used where calls are few: the slow path of decoding, tests, explanations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+
+class EventType(StrEnum):
+    """What a feedback event is about (the contract's values)."""
+
+    METRIC = "metric"
+    ANOMALY = "anomaly"
+    FEEDBACK = "feedback"
+    PERFORMANCE_ALERT = "performance_alert"
+    COST_ALERT = "cost_alert"
+    QUALITY_ALERT = "quality_alert"
+
+
+class EventSource(StrEnum):
+    """Who sent a feedback event (the contract's values)."""
+
+    OBSERVATORY = "observatory"
+    SENTINEL = "sentinel"
+    USER = "user"
+    SYSTEM = "system"
+    GOVERNANCE = "governance"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One LLM request as telemetry shows it. Its event time is the end of its span.
+
+    Attributes:
+        route: Where it was made: `tenant/service/route`.
+        arm: The configuration it was assigned; `""` when nothing tells.
+        revision: The document revision it ran under; 0 without a stamp.
+        cell: Its discrete context; `""` when none was given.
+        slot: Its slot of 200; -1 without a stamp.
+        model: The model that answered, or that was asked for when it failed.
+        provider: Who served it, in lower case; `""` when unknown.
+        call_id: 64 bits of its trace and span id.
+        end_ns: When it ended, nanoseconds since the epoch.
+        latency_ns: How long it took, at least 0.
+        ttft_ns: Time to the first token; -1 when not streamed or not told.
+        tokens_in: Input tokens, cached ones included; -1 when not told.
+        tokens_out: Output tokens, reasoning included; -1 when not told.
+        tokens_cached: Input tokens read from a cache.
+        cost_nusd: What it cost, nano-dollars; -1 when the price is not known.
+        streamed: The answer came in pieces.
+        failed: It ended in an error.
+        error_type: The error's class name, without its module; `""` when it succeeded.
+    """
+
+    route: str
+    arm: str
+    revision: int = 0
+    cell: str = ""
+    slot: int = -1
+    model: str = ""
+    provider: str = ""
+    call_id: int
+    end_ns: int
+    latency_ns: int
+    ttft_ns: int = -1
+    tokens_in: int = -1
+    tokens_out: int = -1
+    tokens_cached: int = 0
+    cost_nusd: int = -1
+    streamed: bool = False
+    failed: bool = False
+    error_type: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """A quality judgement of a call, in [0, 1], that echoes where the call was made.
+
+    Attributes:
+        route: `tenant/service/route` of the judged call.
+        arm: The arm of the judged call.
+        value: The judgement, 0 worst, 1 best.
+        name: What was judged, such as `user_feedback` or `faithfulness`.
+        revision: The document revision of the judged call; 0 when not told.
+        cell: The cell of the judged call.
+        slot: The slot of the judged call; -1 when not told.
+    """
+
+    route: str
+    arm: str
+    value: float
+    name: str = "user_feedback"
+    revision: int = 0
+    cell: str = ""
+    slot: int = -1
+    kind: Literal["score"] = "score"
+
+
+class OrderAction(StrEnum):
+    """What an operator may order."""
+
+    REJECT = "reject"
+    PAUSE = "pause"
+    RESUME = "resume"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """An operator's command to one route.
+
+    Attributes:
+        route: The route it concerns.
+        action: What to do: reject a pending decision, pause the route's decisions, resume them.
+        decision_id: The decision to reject; `""` for the others.
+        author: Who ordered it.
+        reason: Why; shown with what it causes.
+    """
+
+    route: str
+    action: OrderAction
+    decision_id: str = ""
+    author: str = ""
+    reason: str = ""
+    kind: Literal["order"] = "order"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackEvent:
+    """Anything about LLM traffic that is not a span, in the contract's envelope.
+
+    Attributes:
+        id: Unique for its source; a repeat counts once.
+        timestamp: When it happened, aware UTC.
+        source: Who sent it.
+        event_type: What it is about.
+        data: The score or order itself.
+        metadata: Free text pairs, kept as they came.
+    """
+
+    id: str
+    timestamp: datetime
+    source: EventSource
+    event_type: EventType
+    data: Score | Order
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudEvent:
+    """The outside form of everything this product says: CloudEvents 1.0, structured mode.
+
+    Source: CloudEvents specification 1.0.2, section 3.
+
+    Attributes:
+        id: Deterministic; `source` and `id` together name the event once.
+        source: `/llm-optimizer/<service name>`.
+        type: Such as `io.llmops.optimizer.decision.v1`.
+        subject: The route it is about.
+        time: Event time, aware UTC.
+        dataschema: Where the JSON Schema of `data` stands.
+        partitionkey: The key it is published under: the route.
+        data: The decision, finding or window summary, as JSON types.
+    """
+
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: datetime
+    dataschema: str
+    partitionkey: str
+    data: dict[str, Any]
+    specversion: Literal["1.0"] = "1.0"
+    datacontenttype: Literal["application/json"] = "application/json"

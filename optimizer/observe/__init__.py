@@ -1,0 +1,1 @@
+"""From records to panes: the hot path, in columns."""

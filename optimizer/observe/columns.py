@@ -1,0 +1,182 @@
+"""The shape of the hot path: a record in, columns of calls out, and no object per call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from optimizer.events import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+
+
+class RecordKind(IntEnum):
+    """What the bytes of a record are."""
+
+    OTLP = 0  # ExportTraceServiceRequest, protobuf or JSON
+    HEARTBEAT = 1  # no bytes: its source has caught up at `stamp_ns`
+    IDLE = 2  # no bytes: this partition has nothing before `stamp_ns`
+    SCORE = 3  # FeedbackEvent, JSON
+    ALERT = 4  # FeedbackEvent, JSON
+    ORDER = 5  # FeedbackEvent, JSON
+    REPORT = 6  # FeedbackEvent, JSON
+    END = 7  # no bytes: the explicit final watermark of a replay
+
+
+class Record(NamedTuple):
+    """One record of a source partition: a Kafka record, a line or block of a file.
+
+    Attributes:
+        partition: The source partition; order holds within one.
+        offset: Its place in the partition, rising.
+        stamp_ns: When the broker or receiver took it, nanoseconds since the epoch.
+        kind: What `body` is.
+        body: Undecoded bytes.
+    """
+
+    partition: str
+    offset: int
+    stamp_ns: int
+    kind: RecordKind
+    body: bytes
+
+
+class CallKey(NamedTuple):
+    """What calls are summed by."""
+
+    route: str
+    arm: str
+    revision: int = 0
+    cell: str = ""
+
+
+class KeyTable:
+    """Codes for keys, handed out in order of first sight; no output may depend on a code.
+
+    Attributes:
+        keys: The key of each code.
+        arms: For each code, the code of its arm: the key with the cell left out.
+    """
+
+    def __init__(self, keys: Iterable[CallKey] = ()) -> None:
+        self.keys: list[CallKey] = []
+        self.arms: list[int] = []
+        self._codes: dict[CallKey, int] = {}
+        for key in keys:
+            self.code(key)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def code(self, key: CallKey) -> int:
+        """Give the code of a key, a new one at first sight."""
+        code = self._codes.get(key)
+        if code is None:
+            code = self._codes[key] = len(self.keys)
+            self.keys.append(key)
+            self.arms.append(code)
+            if key.cell:
+                self.arms[code] = self.code(key._replace(cell=""))
+        return code
+
+
+ERROR = 1
+STREAMED = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """The calls (and scores) of one record, one array of n each.
+
+    A score is a row with `score` set and every other value absent.
+
+    Attributes:
+        key: int32, code in the partition's `KeyTable`.
+        call_id: uint64, hash of both ids, never 0.
+        end_ns: int64, event time.
+        latency_ns: int64, at least 0.
+        ttft_ns: int64, -1 absent.
+        tokens_in: int64, -1 absent.
+        tokens_out: int64, -1 absent.
+        tokens_cached: int64, 0 absent.
+        cost_nusd: int64, -1 unknown.
+        slot: int16, -1 absent.
+        flags: uint8, `ERROR | STREAMED`.
+        score: int32, millionths, -1 for a call.
+        raw: Gives the bytes of one row's span again, for a dead letter; None where they are gone.
+    """
+
+    key: NDArray[np.int32]
+    call_id: NDArray[np.uint64]
+    end_ns: Ints
+    latency_ns: Ints
+    ttft_ns: Ints
+    tokens_in: Ints
+    tokens_out: Ints
+    tokens_cached: Ints
+    cost_nusd: Ints
+    slot: NDArray[np.int16]
+    flags: NDArray[np.uint8]
+    score: NDArray[np.int32]
+    raw: Callable[[int], bytes] | None = None
+
+    def __len__(self) -> int:
+        return len(self.end_ns)
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Columns:
+        """Give some of the rows, by index or mask; `raw` is left behind."""
+        return Columns(**{name: getattr(self, name)[rows] for name in ARRAYS})
+
+
+ARRAYS = tuple(name for name in Columns.__dataclass_fields__ if name != "raw")
+
+
+def from_calls(calls: Sequence[Call], table: KeyTable) -> Columns:
+    """Turn calls into columns; the slow way, for few."""
+
+    def column(name: str, dtype: str) -> NDArray[np.int64]:
+        return np.array([getattr(call, name) for call in calls], dtype)
+
+    keys = [table.code(CallKey(c.route, c.arm, c.revision, c.cell)) for c in calls]
+    flags = [ERROR * c.failed | STREAMED * c.streamed for c in calls]
+    return Columns(
+        key=np.array(keys, np.int32),
+        call_id=np.array([c.call_id for c in calls], np.uint64),
+        end_ns=column("end_ns", "i8"),
+        latency_ns=column("latency_ns", "i8"),
+        ttft_ns=column("ttft_ns", "i8"),
+        tokens_in=column("tokens_in", "i8"),
+        tokens_out=column("tokens_out", "i8"),
+        tokens_cached=column("tokens_cached", "i8"),
+        cost_nusd=column("cost_nusd", "i8"),
+        slot=np.array([c.slot for c in calls], np.int16),
+        flags=np.array(flags, np.uint8),
+        score=np.full(len(calls), -1, np.int32),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """What could not be used, with why, where it stood, and its bytes.
+
+    Attributes:
+        partition: The source partition it came from.
+        offset: Its record's place there.
+        reason: A short constant name.
+        detail: What exactly was wrong, for a person.
+        body: The bytes, of the record or of the one span.
+    """
+
+    partition: str
+    offset: int
+    reason: str
+    detail: str
+    body: bytes = field(repr=False)

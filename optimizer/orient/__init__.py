@@ -1,0 +1,1 @@
+"""Analyzers: closed windows in, findings out."""

@@ -1,0 +1,70 @@
+"""What the edges implement; each port has a contract suite under tests/."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+
+class Entry(NamedTuple):
+    """One entry of a log.
+
+    Attributes:
+        position: Where it stands in its topic, rising by appends; 0 is the first.
+        key: What it is ordered by, such as the route.
+        value: Its bytes.
+    """
+
+    position: int
+    key: str
+    value: bytes
+
+
+class Log(Protocol):
+    """Append-only topics. Appending twice stands twice: who reads drops repeated ids."""
+
+    def append(self, topic: str, entries: Iterable[tuple[str, bytes]]) -> None:
+        """Add (key, value) pairs to the end; durable, all or none, when it returns."""
+
+    def read(self, topic: str, start: int = 0, limit: int = 1000) -> Sequence[Entry]:
+        """Give up to `limit` entries from position `start` on; empty at the end."""
+
+    def end(self, topic: str) -> int:
+        """Give the position the next entry will have."""
+
+    def close(self) -> None:
+        """Let go of what it holds; nothing may be called after."""
+
+
+class Row(NamedTuple):
+    """One row of a view.
+
+    Attributes:
+        key: Its identity; a later put replaces it.
+        order: What a scan is sorted by, such as an ISO time.
+        value: JSON bytes.
+    """
+
+    key: str
+    order: str
+    value: bytes
+
+
+class Store(Protocol):
+    """Views: the newest state of things by key, to be looked at. Putting twice is putting once."""
+
+    def put(self, view: str, rows: Iterable[Row]) -> None:
+        """Insert or replace rows, all or none."""
+
+    def get(self, view: str, key: str) -> Row | None:
+        """Give one row, None when it is not there."""
+
+    def scan(
+        self, view: str, prefix: str = "", limit: int = 100, *, newest_first: bool = True
+    ) -> Iterator[Row]:
+        """Give rows whose key begins with `prefix`, sorted by (order, key)."""
+
+    def close(self) -> None:
+        """Let go of what it holds; nothing may be called after."""

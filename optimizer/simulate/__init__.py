@@ -1,0 +1,1 @@
+"""Worlds: arrivals, users, arms and incidents that make telemetry."""

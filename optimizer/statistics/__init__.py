@@ -1,0 +1,1 @@
+"""Pure maths, each with its source."""
