@@ -70,6 +70,7 @@ class KeyTable:
         self.keys: list[CallKey] = []
         self.arms: list[int] = []
         self._codes: dict[CallKey, int] = {}
+        self._order = KeyOrder(*(np.zeros(0, np.int32) for _ in range(2)))
         for key in keys:
             self.code(key)
 
@@ -86,6 +87,26 @@ class KeyTable:
             if key.cell:
                 self.arms[code] = self.code(key._replace(cell=""))
         return code
+
+    def order(self) -> KeyOrder:
+        """Give arms and ranks of all codes as arrays; worked out again only when codes came."""
+        if len(self._order.rank) != len(self.keys):
+            rank = np.empty(len(self.keys), np.int32)
+            rank[sorted(range(len(self.keys)), key=self.keys.__getitem__)] = np.arange(len(rank))
+            self._order = KeyOrder(np.array(self.arms, np.int32), rank)
+        return self._order
+
+
+class KeyOrder(NamedTuple):
+    """How the codes of a key table stand to each other.
+
+    Attributes:
+        arm: (codes,) the code of each code's arm.
+        rank: (codes,) the place of each code's key among all, by name.
+    """
+
+    arm: NDArray[np.int32]
+    rank: NDArray[np.int32]
 
 
 ERROR = 1

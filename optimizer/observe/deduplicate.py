@@ -1,0 +1,94 @@
+"""Telemetry comes at least once: a call is counted the first time its ids are seen.
+
+A repeated span has the same end, so it can only meet its twin in the same pane: one set of ids a
+pane, dropped with it. Memory is bounded by the rate of calls, and nothing needs to be swept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ids = NDArray[np.uint64]
+
+_LOAD = 4  # slots an id: short probes, and 32 bytes an id while its pane is open
+
+
+class SeenIds:
+    """A set of 64-bit ids, none of them 0: open addressing, a whole batch at a time."""
+
+    def __init__(self, ids: Ids | None = None) -> None:
+        self._table: Ids = np.zeros(1024, np.uint64)
+        self._count = 0
+        if ids is not None and len(ids):
+            self._insert(ids)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, ids: Ids) -> NDArray[np.bool_]:
+        """Add ids.
+
+        Args:
+            ids: (n,) ids, repeats allowed.
+
+        Returns:
+            (n,) True where an id is seen for the first time; of repeats, the first.
+        """
+        first = np.ones(len(ids), np.bool_)
+        ordered = np.sort(ids)
+        if (ordered[1:] == ordered[:-1]).any():
+            first[:] = False
+            first[np.unique(ids, return_index=True)[1]] = True
+        first[first] = self._insert(ids[first])
+        return first
+
+    def sorted(self) -> Ids:
+        """Give all ids in rising order: eight bytes an id, for a pane that is sealed."""
+        return np.sort(self._table[self._table != 0])
+
+    def _insert(self, ids: Ids) -> NDArray[np.bool_]:
+        """Insert distinct ids; tell which were new."""
+        self._grow(self._count + len(ids))
+        table, mask = self._table, np.uint64(len(self._table) - 1)
+        new = np.zeros(len(ids), np.bool_)
+        place = ids & mask
+        todo = np.arange(len(ids))
+        while len(todo):
+            at, wanted = place[todo], ids[todo]
+            empty = table[at] == 0
+            table[at[empty]] = wanted[empty]  # of several for one slot the last one stays
+            found = table[at] == wanted
+            new[todo[found & empty]] = True
+            place[todo] = (at + np.uint64(1)) & mask
+            todo = todo[~found]
+        self._count += int(new.sum())
+        return new
+
+    def _grow(self, count: int) -> None:
+        if count * _LOAD <= len(self._table):
+            return
+        ids = self._table[self._table != 0]
+        self._table = np.zeros(1 << (count * _LOAD * 2 - 1).bit_length(), np.uint64)
+        self._count = 0
+        self._insert(ids)
+
+
+def add_sorted(seen: Ids, ids: Ids) -> tuple[Ids, NDArray[np.bool_]]:
+    """Add ids to a sorted set of a sealed pane; late calls are few, so it may copy.
+
+    Returns:
+        The set with the ids in it, and (n,) True where an id is seen for the first time.
+    """
+    first = np.zeros(len(ids), np.bool_)
+    first[np.unique(ids, return_index=True)[1]] = True
+    place = np.searchsorted(seen, ids)
+    known = np.zeros(len(ids), np.bool_)
+    inside = place < len(seen)
+    known[inside] = seen[place[inside]] == ids[inside]
+    new = first & ~known
+    return np.sort(np.concatenate((seen, ids[new]))), new

@@ -1,0 +1,190 @@
+"""One source partition: its watermark, its open panes, the ids of its sealed ones.
+
+`take` is the whole of observe for one record: set aside what cannot be, drop repeats, add the rest
+to open panes, move the watermark, seal. All of it depends on the order within the partition only,
+so neither batches nor the other partitions can change what comes out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from optimizer.observe.columns import Columns, DeadLetter, KeyTable, Record
+from optimizer.observe.deduplicate import add_sorted
+from optimizer.observe.open_panes import OpenPane
+from optimizer.panes import FINAL_NS, PANE_NS, Mark, Pane
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ids = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRules:
+    """How event time is read.
+
+    Attributes:
+        disorder_ns: How much earlier than the greatest time seen a call may still end.
+        skew_ns: How much later than its record's stamp a call may end.
+        dedupe_ns: How long the ids of sealed panes are remembered.
+        tick_ns: The watermark is told whenever it passes a multiple of this.
+    """
+
+    disorder_ns: int = 15_000_000_000
+    skew_ns: int = 30_000_000_000
+    dedupe_ns: int = 120_000_000_000
+    tick_ns: int = PANE_NS
+
+
+class Observed(NamedTuple):
+    """What one record led to; panes come before the mark that seals them.
+
+    Attributes:
+        panes: Sealed panes by rising time, then corrections.
+        mark: The watermark, where it passed a tick.
+        dead: Calls that were set aside.
+    """
+
+    panes: list[Pane]
+    mark: Mark | None
+    dead: list[DeadLetter]
+
+
+class Partition:
+    """One source partition's state; one owner, changed in place.
+
+    Attributes:
+        name: The partition.
+        table: Codes of the keys in its columns.
+        watermark_ns: Everything before it has been seen, late calls apart; -1 at first.
+        counts: What became of the calls: `counted`, `duplicate`, `late`, `corrected`, ...
+    """
+
+    def __init__(self, name: str, rules: StreamRules) -> None:
+        self.name = name
+        self.table = KeyTable()
+        self.watermark_ns = -1
+        self.counts: Counter[str] = Counter()
+        self._rules = rules
+        self.open: dict[int, OpenPane] = {}
+        self.sealed: dict[int, Ids] = {}
+
+    def take(self, record: Record, columns: Columns) -> Observed:
+        """Take one record's calls.
+
+        Args:
+            record: The record; its stamp bounds how late its calls may end.
+            columns: Its calls, keyed by this partition's table.
+
+        Returns:
+            What was sealed, how far time has come, and what was set aside.
+        """
+        columns, dead = self._set_aside_future(record, columns)
+        corrections: list[Pane] = []
+        if len(columns):
+            corrections = self._add(columns)
+        latest = int(columns.end_ns.max()) if len(columns) else -1
+        return self._advance(latest - self._rules.disorder_ns, corrections, dead)
+
+    def reach(self, stamp_ns: int) -> Observed:
+        """Take a heartbeat or idle mark: its source has caught up with its clock."""
+        return self._advance(stamp_ns - self._rules.disorder_ns, [], [])
+
+    def finish(self) -> Observed:
+        """Take the explicit final watermark of a replay: all panes are sealed."""
+        return self._advance(FINAL_NS, [], [])
+
+    def _set_aside_future(
+        self, record: Record, columns: Columns
+    ) -> tuple[Columns, list[DeadLetter]]:
+        limit = record.stamp_ns + self._rules.skew_ns
+        future = columns.end_ns > limit
+        if not future.any():
+            return columns, []
+        dead = [
+            DeadLetter(
+                partition=self.name,
+                offset=record.offset,
+                reason="future_timestamp",
+                detail=f"ends {(int(columns.end_ns[row]) - record.stamp_ns) / 1e9:.0f} s after "
+                f"it arrived; at most {self._rules.skew_ns / 1e9:.0f} s are allowed "
+                "(stream.max_skew_secs)",
+                body=columns.raw(int(row)) if columns.raw else b"",
+            )
+            for row in np.flatnonzero(future)
+        ]
+        self.counts["future_timestamp"] += len(dead)
+        return columns.take(~future), dead
+
+    def _add(self, columns: Columns) -> list[Pane]:
+        """Add calls to their panes; give corrections for panes already sealed."""
+        panes = columns.end_ns // PANE_NS
+        corrections = []
+        sealed_until = max(self.watermark_ns, 0) // PANE_NS  # panes before it are sealed
+        distinct = [int(panes[0])] if panes.min() == panes.max() else np.unique(panes).tolist()
+        for pane in distinct:
+            rows = columns if len(distinct) == 1 else columns.take(panes == pane)
+            if pane < sealed_until:
+                correction = self._correct(pane, rows)
+                corrections += [correction] if correction else []
+                continue
+            current = self.open.setdefault(pane, OpenPane())
+            new = current.ids.add(rows.call_id)
+            self._count(new)
+            current.add(rows if new.all() else rows.take(new), self.table)
+        return corrections
+
+    def _count(self, new: NDArray[np.bool_]) -> None:
+        counted = int(np.count_nonzero(new))
+        self.counts["counted"] += counted
+        if counted < len(new):
+            self.counts["duplicate"] += len(new) - counted
+
+    def _correct(self, pane: int, rows: Columns) -> Pane | None:
+        """Make a correction of late calls, unless they are repeats or older than the memory."""
+        seen = self.sealed.get(pane)
+        if seen is None:
+            if (pane + 1) * PANE_NS + self._rules.dedupe_ns <= self.watermark_ns:
+                self.counts["late"] += len(rows)  # nobody can tell whether they are repeats
+                return None
+            seen = np.zeros(0, np.uint64)
+        self.sealed[pane], new = add_sorted(seen, rows.call_id)
+        fresh = int(new.sum())
+        self.counts["duplicate"] += len(new) - fresh
+        self.counts["corrected"] += fresh
+        if not fresh:
+            return None
+        correction = OpenPane()
+        correction.add(rows.take(new), self.table)
+        return correction.seal(self.name, pane, self.watermark_ns, self.table)
+
+    def _advance(
+        self, watermark_ns: int, corrections: list[Pane], dead: list[DeadLetter]
+    ) -> Observed:
+        """Move the watermark on, never back; seal the panes it has passed."""
+        before = self.watermark_ns
+        if watermark_ns <= before:
+            return Observed(corrections, None, dead)
+        self.watermark_ns = watermark_ns
+        done = sorted(pane for pane in self.open if (pane + 1) * PANE_NS <= watermark_ns)
+        panes = []
+        for pane in done:
+            current = self.open.pop(pane)
+            panes.append(current.seal(self.name, pane, -1, self.table))
+            self.sealed[pane] = current.ids.sorted()
+        self._forget()
+        tick = watermark_ns // self._rules.tick_ns
+        passed = tick > before // self._rules.tick_ns
+        mark = Mark(self.name, tick * self._rules.tick_ns) if passed else None
+        return Observed(panes + corrections, mark, dead)
+
+    def _forget(self) -> None:
+        """Drop the ids of panes no call can be compared with any more, and keys long unused."""
+        oldest = self.watermark_ns - self._rules.dedupe_ns
+        for pane in [pane for pane in self.sealed if (pane + 1) * PANE_NS <= oldest]:
+            del self.sealed[pane]

@@ -1,0 +1,88 @@
+"""A partition's state as versioned bytes: open panes, ids of sealed ones, watermark, counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from optimizer.errors import UnknownVersion
+from optimizer.observe.columns import CallKey, KeyTable
+from optimizer.observe.deduplicate import SeenIds
+from optimizer.observe.open_panes import OpenPane
+from optimizer.observe.partition import Partition
+from optimizer.panes import SLOT_SUMS, SUMS
+
+if TYPE_CHECKING:
+    from optimizer.observe.partition import StreamRules
+
+VERSION = 1
+
+
+def dump(partition: Partition) -> bytes:
+    """Write a partition's state."""
+    state = {
+        "version": VERSION,
+        "name": partition.name,
+        "watermark_ns": partition.watermark_ns,
+        "counts": dict(partition.counts),
+        "keys": [tuple(key) for key in partition.table.keys],
+        "open": {pane: _dump_pane(content) for pane, content in partition.open.items()},
+        "sealed": {pane: ids.tobytes() for pane, ids in partition.sealed.items()},
+    }
+    return msgspec.msgpack.encode(state)
+
+
+def load(state: bytes, rules: StreamRules) -> Partition:
+    """Read a partition's state.
+
+    Raises:
+        UnknownVersion: The bytes come from a version this code does not know.
+    """
+    content = msgspec.msgpack.decode(state, strict=False)
+    if content["version"] != VERSION:
+        raise UnknownVersion(
+            f"partition state has version {content['version']}: this program reads {VERSION}; "
+            "resume with the program that wrote it, or start from an empty recovery folder"
+        )
+    partition = Partition(content["name"], rules)
+    partition.watermark_ns = content["watermark_ns"]
+    partition.counts = Counter(content["counts"])
+    partition.table = KeyTable(CallKey(*key) for key in content["keys"])
+    partition.open = {pane: _load_pane(value) for pane, value in content["open"].items()}
+    partition.sealed = {
+        pane: np.frombuffer(ids, np.uint64) for pane, ids in content["sealed"].items()
+    }
+    return partition
+
+
+def _dump_pane(pane: OpenPane) -> dict[str, Any]:
+    live = np.flatnonzero(pane.sums.any(axis=1))
+    return {
+        "ids": pane.ids.sorted().tobytes(),
+        "keys": live.tobytes(),
+        "sums": pane.sums[live].tobytes(),
+        "codes": b"".join(codes.tobytes() for codes in pane.codes),
+        "slots": [tuple(part.tobytes() for part in slots) for slots in pane.slots],
+    }
+
+
+def _load_pane(content: dict[str, Any]) -> OpenPane:
+    pane = OpenPane()
+    pane.ids = SeenIds(np.frombuffer(content["ids"], np.uint64))
+    live = np.frombuffer(content["keys"], np.int64)
+    if len(live):
+        pane.sums = np.zeros((int(live.max()) + 1, len(SUMS)), np.int64)
+        pane.sums[live] = np.frombuffer(content["sums"], np.int64).reshape(-1, len(SUMS))
+    pane.codes = [np.frombuffer(content["codes"], np.int32)]
+    pane.slots = [
+        (
+            np.frombuffer(keys, np.int32),
+            np.frombuffer(slots, np.int16),
+            np.frombuffer(values, np.int64).reshape(-1, len(SLOT_SUMS)),
+        )
+        for keys, slots, values in content["slots"]
+    ]
+    return pane

@@ -1,0 +1,151 @@
+"""Pane: the smallest mergeable summary, ten seconds of calls; exact integers throughout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+
+PANE_NS = 10_000_000_000
+
+# What is summed over calls. Logs are log2 in units of 2^-16 of nanoseconds, nano-dollars and
+# tokens, `_log2` their squares in the same unit, rounded for each call; scores are millionths.
+SUMS = (
+    "calls",
+    "errors",
+    "streamed",
+    "latency_ns",  # of successful calls, as every latency here
+    "latency_log",
+    "latency_log_square",
+    "ttft_calls",
+    "ttft_ns",
+    "ttft_log",
+    "ttft_log_square",
+    "priced",  # calls whose cost is known
+    "cost_nusd",
+    "billed",  # successful calls that cost something; their logs are summed
+    "cost_log",
+    "cost_log_square",
+    "sized",  # successful calls whose tokens are known; their logs are summed
+    "tokens_in",
+    "tokens_out",
+    "tokens_cached",
+    "tokens_log",
+    "tokens_log_square",
+    "scores",
+    "score",
+    "score_square",
+)
+AT = {name: place for place, name in enumerate(SUMS)}
+
+# The four sketched metrics. A sketch code is row << 13 | metric << 11 | bucket.
+LATENCY, TTFT, COST, TOKENS = range(4)
+ROW_SHIFT = 13
+METRIC_SHIFT = 11
+
+SLOT_SUMS = (
+    "calls",
+    "errors",
+    "latency_ns",
+    "latency_log",
+    "billed",
+    "cost_log",
+    "scores",
+    "score",
+)
+SLOT_COLUMNS = [AT[name] for name in SLOT_SUMS]
+
+
+class ArmKey(NamedTuple):
+    """What a row of a pane is about."""
+
+    route: str
+    arm: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pane:
+    """The calls of one partition that ended in the same ten seconds, by route, arm and revision.
+
+    Rows are sorted by name, so that no output depends on the order of arrival.
+
+    Attributes:
+        partition: The source partition it comes from.
+        start_ns: First instant in it, a multiple of `PANE_NS`.
+        late_at_ns: -1 for the one pane sealed by the watermark; a correction of calls that came
+            after that carries the partition's watermark as it was when they came.
+        arms: The rows.
+        sums: (rows, len(SUMS)) exact sums.
+        cells: (row, cell) of each line of `cell_sums`; calls without a cell have none.
+        cell_sums: (cells, len(SUMS)).
+        slots: (lines, 2) row and slot of each line of `slot_sums`, sorted.
+        slot_sums: (lines, len(SLOT_SUMS)).
+        codes: Sketch codes, rising.
+        counts: How often each code was seen.
+    """
+
+    partition: str
+    start_ns: int
+    late_at_ns: int
+    arms: tuple[ArmKey, ...]
+    sums: Ints
+    cells: tuple[tuple[int, str], ...]
+    cell_sums: Ints
+    slots: Ints
+    slot_sums: Ints
+    codes: Ints
+    counts: Ints
+
+
+class Mark(NamedTuple):
+    """A promise: this partition has nothing more before `watermark_ns`, late calls apart."""
+
+    partition: str
+    watermark_ns: int
+
+
+FINAL_NS = 1 << 60  # the watermark that ends a replay
+
+
+def split(pane: Pane, groups: Sequence[int]) -> dict[int, Pane]:
+    """Give the part of a pane that belongs to each group.
+
+    Args:
+        pane: The pane.
+        groups: (rows,) the group of each row; all rows of a route are in one group.
+    """
+    group_of = np.asarray(groups, np.int64)
+    return {int(group): _part(pane, group_of == group) for group in np.unique(group_of)}
+
+
+def _part(pane: Pane, mine: NDArray[np.bool_]) -> Pane:
+    if mine.all():
+        return pane
+    rows = np.flatnonzero(mine)
+    new_row = np.cumsum(mine) - 1
+    in_cells = np.array([mine[row] for row, _ in pane.cells], np.bool_)
+    in_slots = mine[pane.slots[:, 0]]
+    slots = pane.slots[in_slots]
+    code_rows = pane.codes >> ROW_SHIFT
+    in_codes = mine[code_rows]
+    moved = (new_row[code_rows[in_codes]] - code_rows[in_codes]) << ROW_SHIFT
+    return replace(
+        pane,
+        arms=tuple(pane.arms[row] for row in rows.tolist()),
+        sums=pane.sums[rows],
+        cells=tuple((int(new_row[row]), cell) for row, cell in pane.cells if mine[row]),
+        cell_sums=pane.cell_sums[in_cells],
+        slots=np.stack((new_row[slots[:, 0]], slots[:, 1]), axis=1),
+        slot_sums=pane.slot_sums[in_slots],
+        codes=pane.codes[in_codes] + moved,
+        counts=pane.counts[in_codes],
+    )
