@@ -1,0 +1,70 @@
+"""All the settings, and the names of their knobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from optimizer.settings.kinds import Choice
+from optimizer.settings.knobs import Items, declared, knob, members, walk
+from optimizer.settings.policy import (
+    Autonomy,
+    ConstraintSettings,
+    DecisionSettings,
+)
+from optimizer.settings.routes import RouteSettings
+from optimizer.settings.sections import (
+    DatabaseSettings,
+    InputSettings,
+    IntegrationSettings,
+    ObservabilitySettings,
+    PriceSettings,
+    RecoverySettings,
+    ServiceSettings,
+    StreamSettings,
+)
+from optimizer.settings.strategies import StrategyConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set; `Settings()` holds the defaults."""
+
+    service: ServiceSettings = field(default_factory=ServiceSettings)
+    database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    integrations: IntegrationSettings = field(default_factory=IntegrationSettings)
+    strategies: StrategyConfig = field(default_factory=StrategyConfig)
+    observability: ObservabilitySettings = field(default_factory=ObservabilitySettings)
+    input: InputSettings = field(default_factory=InputSettings)
+    stream: StreamSettings = field(default_factory=StreamSettings)
+    recovery: RecoverySettings = field(default_factory=RecoverySettings)
+    autonomy: Autonomy = field(
+        default=Autonomy.RECOMMEND,
+        metadata=knob(
+            "How far it may go alone: watch, or also propose",
+            Choice(Autonomy, frozenset({Autonomy.GUARD, Autonomy.APPROVE, Autonomy.AUTO})),
+        ),
+    )
+    decisions: DecisionSettings = field(default_factory=DecisionSettings)
+    constraints: ConstraintSettings = field(default_factory=ConstraintSettings)
+    prices: PriceSettings = field(default_factory=PriceSettings)
+    routes: tuple[RouteSettings, ...] = field(
+        default=(),
+        metadata=declared(
+            Items(doc="What is known of routes beforehand.", members=members(RouteSettings))
+        ),
+    )
+
+    def route(self, name: str) -> RouteSettings:
+        """Give a route's settings; one that is not declared has no incumbent and no candidates."""
+        for declared_route in self.routes:
+            if declared_route.route == name:
+                return declared_route
+        return RouteSettings(route=name, thresholds=self.strategies.thresholds)
+
+
+TREE = members(Settings)
+
+
+def keys_in_force() -> tuple[str, ...]:
+    """Give the dotted key of every knob whose code is there, an item of a list written `[]`."""
+    return tuple(key for key, knob in walk(TREE) if not knob.later)
