@@ -6,13 +6,11 @@ same facts for one call, used where calls are few: the slow path of decoding, te
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
+from typing import Any, Literal
 
 
 class EventType(StrEnum):

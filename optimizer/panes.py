@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 PANE_NS = 10_000_000_000
+MINUTE_NS = 60_000_000_000
 
 # What is summed over calls. Logs are log2 in units of 2^-16 of nanoseconds, nano-dollars and
 # tokens, `_log2` their squares in the same unit, rounded for each call; scores are millionths.
@@ -107,13 +109,25 @@ class Pane:
 
 
 class Mark(NamedTuple):
-    """A promise: this partition has nothing more before `watermark_ns`, late calls apart."""
+    """A promise: this partition has nothing more before `watermark_ns`, late calls apart.
+
+    Attributes:
+        partition: Whose promise it is.
+        watermark_ns: A multiple of the tick, or `FINAL_NS`.
+        latest_ns: How far the partition's time has come, allowed disorder not taken off.
+    """
 
     partition: str
     watermark_ns: int
+    latest_ns: int
 
 
-FINAL_NS = 1 << 60  # the watermark that ends a replay
+FINAL_NS = 1 << 62  # the watermark that ends a replay: the year 2116
+
+
+def shard_of(route: str, shards: int) -> int:
+    """Give the shard of a route: a stable hash, so every process and run agrees."""
+    return zlib.crc32(route.encode()) % shards
 
 
 def split(pane: Pane, groups: Sequence[int]) -> dict[int, Pane]:

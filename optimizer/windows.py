@@ -10,17 +10,16 @@ correction may not enter can still be open because another partition lags, and m
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from optimizer.panes import FINAL_NS, Mark, Pane
+from optimizer.panes import FINAL_NS, MINUTE_NS, Mark, Pane
 from optimizer.tally import ClosedTally, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from datetime import datetime
 
-MINUTE_NS = 60_000_000_000
 SLIDING_MINUTES = 5
 QUARTER_MINUTES = 15
 HOUR_MINUTES = 60
@@ -137,6 +136,7 @@ class Windows:
 
     def __init__(self, partitions: Iterable[str]) -> None:
         self.marks = dict.fromkeys(partitions, -1)
+        self._reached_ns = -1  # how far the time of any partition has come
         self._closed = -1  # minutes before this one are closed; -1 before the first
         self._latest = -1  # newest minute with a call in it, of those closed
         self._minutes: dict[int, Tally] = {}
@@ -162,9 +162,10 @@ class Windows:
     def advance(self, mark: Mark) -> Iterator[Closing]:
         """Take a partition's watermark; close what the minimum has passed, minute by minute."""
         self.marks[mark.partition] = max(mark.watermark_ns, self.marks.get(mark.partition, -1))
+        self._reached_ns = max(self._reached_ns, mark.latest_ns)
         minimum = min(self.marks.values())
         if minimum >= FINAL_NS:
-            yield from self._close_until(max(self._minutes, default=self._closed - 1) + 1)
+            yield from self._close_until(self._reached_ns // MINUTE_NS + 1)
             yield from self._close_rest()
         elif minimum >= 0:
             yield from self._close_until(minimum // MINUTE_NS)
@@ -239,6 +240,7 @@ class Windows:
         """Give the state as plain values."""
         return {
             "marks": self.marks,
+            "reached_ns": self._reached_ns,
             "closed": self._closed,
             "latest": self._latest,
             "minutes": {at: tally.dump() for at, tally in self._minutes.items()},
@@ -253,6 +255,7 @@ class Windows:
         """Read what `dump` gave; partitions that came since begin at -1."""
         windows = cls(partitions)
         windows.marks |= state["marks"]
+        windows._reached_ns = state["reached_ns"]
         windows._closed = state["closed"]
         windows._latest = state["latest"]
         for name in ("minutes", "quarters", "hours"):

@@ -178,10 +178,17 @@ class Partition:
             panes.append(current.seal(self.name, pane, -1, self.table))
             self.sealed[pane] = current.ids.sorted()
         self._forget()
-        tick = watermark_ns // self._rules.tick_ns
-        passed = tick > before // self._rules.tick_ns
-        mark = Mark(self.name, tick * self._rules.tick_ns) if passed else None
-        return Observed(panes + corrections, mark, dead)
+        return Observed(panes + corrections, self._mark(before), dead)
+
+    def _mark(self, before_ns: int) -> Mark | None:
+        """Tell the watermark when it has passed a tick since `before_ns`."""
+        if self.watermark_ns >= FINAL_NS:
+            return Mark(self.name, FINAL_NS, before_ns + self._rules.disorder_ns)
+        tick = self.watermark_ns // self._rules.tick_ns
+        if tick == before_ns // self._rules.tick_ns:
+            return None
+        latest_ns = self.watermark_ns + self._rules.disorder_ns
+        return Mark(self.name, tick * self._rules.tick_ns, latest_ns)
 
     def _forget(self) -> None:
         """Drop the ids of panes no call can be compared with any more, and keys long unused."""

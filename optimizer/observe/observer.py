@@ -1,0 +1,191 @@
+"""Observe: one source partition's records in; panes, marks and orders for the shards out."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+
+from optimizer.errors import DecodeFailed, InvalidEvent
+from optimizer.events import FeedbackEvent, Order, Score
+from optimizer.observe.columns import (
+    CallKey,
+    Columns,
+    DeadLetter,
+    KeyTable,
+    Record,
+    RecordKind,
+)
+from optimizer.panes import MINUTE_NS, Mark, Pane, shard_of, split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from optimizer.observe.partition import Observed, Partition
+
+EDGE = "edge"  # where dead letters and ledgers go; every other target is a shard
+
+
+class Refusal(NamedTuple):
+    """One span of a record that cannot be a call: why, and its bytes."""
+
+    reason: str
+    detail: str
+    body: bytes
+
+
+class Decoded(NamedTuple):
+    """What a record's bytes say.
+
+    Attributes:
+        columns: The calls.
+        refused: Spans that were LLM calls but cannot be used.
+        counts: What was seen, by name: `spans`, `other_spans`, `unpriced`, ...
+    """
+
+    columns: Columns
+    refused: Sequence[Refusal]
+    counts: Mapping[str, int]
+
+
+class Decoder(Protocol):
+    """Reads telemetry; stateless but for what makes it fast."""
+
+    def decode(self, body: bytes, table: KeyTable) -> Decoded:
+        """Read one record.
+
+        Raises:
+            DecodeFailed: Nothing of it can be read.
+        """
+
+
+class Ledger(NamedTuple):
+    """What became of everything a partition took, since its first record."""
+
+    partition: str
+    watermark_ns: int
+    counts: Mapping[str, int]
+
+
+Target = tuple[str, Pane | Mark | FeedbackEvent | DeadLetter | Ledger]
+
+
+class Observer:
+    """One partition, its decoder and the way to the shards; one owner, changed in place.
+
+    Args:
+        partition: The partition's state.
+        decoder: Reads OTLP.
+        read_event: Reads a feedback event; raises InvalidEvent.
+        shards: How many shards routes are dealt to.
+    """
+
+    def __init__(
+        self,
+        partition: Partition,
+        decoder: Decoder,
+        read_event: Callable[[bytes], FeedbackEvent],
+        shards: int,
+    ) -> None:
+        self.partition = partition
+        self._decoder = decoder
+        self._read_event = read_event
+        self._shards = shards
+        self._groups: dict[str, int] = {}
+
+    def take(self, record: Record) -> Iterator[Target]:
+        """Take one record; nothing it holds can stop the stream."""
+        self.partition.counts["records"] += 1
+        minute = self.partition.watermark_ns // MINUTE_NS
+        try:
+            yield from self._take(record)
+        except (DecodeFailed, InvalidEvent) as refused:
+            reason = refused.reason if isinstance(refused, DecodeFailed) else "invalid_event"
+            yield EDGE, self._dead(record, reason, str(refused), record.body)
+        if self.partition.watermark_ns // MINUTE_NS > minute:
+            counts = dict(self.partition.counts)
+            yield EDGE, Ledger(self.partition.name, self.partition.watermark_ns, counts)
+
+    def _take(self, record: Record) -> Iterator[Target]:
+        partition = self.partition
+        match record.kind:
+            case RecordKind.OTLP:
+                yield from self._take_calls(record)
+            case RecordKind.SCORE | RecordKind.ORDER:
+                yield from self._take_event(record, self._read_event(record.body))
+            case RecordKind.HEARTBEAT | RecordKind.IDLE:
+                yield from self._spread(partition.reach(record.stamp_ns))
+            case RecordKind.END:
+                yield from self._spread(partition.finish())
+            case kind:
+                raise DecodeFailed("not_available_yet", f"{kind.name.lower()} records are not read")
+
+    def _take_calls(self, record: Record) -> Iterator[Target]:
+        decoded = self._decoder.decode(record.body, self.partition.table)
+        self.partition.counts.update(decoded.counts)
+        for reason, detail, body in decoded.refused:
+            yield EDGE, self._dead(record, reason, detail, body)
+        yield from self._spread(self.partition.take(record, decoded.columns))
+
+    def _take_event(self, record: Record, event: FeedbackEvent) -> Iterator[Target]:
+        match event.data:
+            case Score():
+                rows = score_columns(event, event.data, self.partition.table)
+                self.partition.counts["score_events"] += 1
+                yield from self._spread(self.partition.take(record, rows))
+            case Order():
+                self.partition.counts["orders"] += 1
+                yield self._target(event.data.route), event
+
+    def _dead(self, record: Record, reason: str, detail: str, body: bytes) -> DeadLetter:
+        self.partition.counts[f"dead:{reason}"] += 1
+        return DeadLetter(
+            partition=record.partition,
+            offset=record.offset,
+            reason=reason,
+            detail=detail,
+            body=body,
+        )
+
+    def _spread(self, observed: Observed) -> Iterator[Target]:
+        """Deal panes to the shards of their routes, then tell every shard the watermark."""
+        for letter in observed.dead:
+            yield EDGE, letter
+        for pane in observed.panes:
+            groups = [self._group(arm.route) for arm in pane.arms]
+            for group, part in split(pane, groups).items():
+                yield f"shard-{group}", part
+        if observed.mark:
+            for group in range(self._shards):
+                yield f"shard-{group}", observed.mark
+
+    def _group(self, route: str) -> int:
+        group = self._groups.get(route)
+        if group is None:
+            group = self._groups[route] = shard_of(route, self._shards)
+        return group
+
+    def _target(self, route: str) -> str:
+        return f"shard-{self._group(route)}"
+
+
+def score_columns(event: FeedbackEvent, score: Score, table: KeyTable) -> Columns:
+    """Give a score as a row: it is summed at the time it was given, for the arm it judges."""
+    key = table.code(CallKey(score.route, score.arm, score.revision, score.cell))
+    digest = hashlib.blake2b(f"{event.source}\0{event.id}".encode(), digest_size=8).digest()
+    absent = np.full(1, -1, np.int64)
+    return Columns(
+        key=np.array([key], np.int32),
+        call_id=np.maximum(np.frombuffer(digest, np.uint64), 1),
+        end_ns=np.array([round(event.timestamp.timestamp() * 1e6) * 1000], np.int64),
+        latency_ns=np.zeros(1, np.int64),
+        ttft_ns=absent,
+        tokens_in=absent,
+        tokens_out=absent,
+        tokens_cached=np.zeros(1, np.int64),
+        cost_nusd=absent,
+        slot=np.array([score.slot], np.int16),
+        flags=np.zeros(1, np.uint8),
+        score=np.array([round(score.value * 1e6)], np.int32),
+    )
