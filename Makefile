@@ -1,0 +1,47 @@
+# Every target sets up the virtual environment when it is missing or older than the lock file.
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO ?= out/demo
+NAME ?=
+DATA ?=
+
+.PHONY: demo test check bench lock clean
+
+demo: $(READY)
+	@$(BIN)/python -m dataflows.main simulate demo --out $(DEMO) --force
+	@$(BIN)/python -m dataflows.main replay $(DEMO)
+
+test: $(READY)
+	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m "not slow" -x
+
+bench: $(READY)
+	$(BIN)/python -m tests.benchmarks $(NAME) $(if $(DATA),--data $(DATA))
+
+# uv installs in seconds where it is present; plain pip does the same.
+$(READY): requirements.lock pyproject.toml
+	@python=$$(command -v python3.12 || command -v python3.11 || command -v python3); \
+	for each in python3.12 python3.11 python3; do \
+	  if $$each -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null; \
+	  then python=$$each; found=yes; break; fi; done; \
+	if [ -z "$$found" ]; then echo "Python 3.11 or 3.12 is needed (bytewax has no newer wheels)"; exit 1; fi; \
+	[ -x $(BIN)/python ] || $$python -m venv $(VENV)
+	@if command -v uv >/dev/null; then uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock; \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; fi
+	@if command -v uv >/dev/null; then uv pip install --quiet --no-deps --python $(BIN)/python -e .; \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .; fi
+	@touch $(READY)
+
+# The lock serves Python 3.11 and 3.12; it carries hashes and no addresses.
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  --no-emit-index-url --all-extras pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) out data build *.egg-info .mypy_cache .ruff_cache .coverage

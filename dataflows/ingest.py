@@ -1,0 +1,112 @@
+"""Sources: recordings, whole or still growing, as records keyed by their partition."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+
+from optimizer.observe.columns import Record, RecordKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from connectors.recordings import RecordingReader
+
+    Keyed = tuple[str, Record]
+
+_IDLE = timedelta(milliseconds=50)
+
+
+class RecordingSource(FixedPartitionedSource["Keyed", "str | None"]):
+    """A recording, in its own order, as one engine partition; so a replay is one sequence.
+
+    Args:
+        reader: Reads the recording.
+        partitions: The source partitions whose records it holds.
+        batch: Records an engine item batch; changes nothing but speed.
+        due: Gives the stamp up to which records may be given now; None gives all.
+        more: Called at the end: writes what has come since and tells whether to go on. A whole
+            recording ends with the explicit final watermark instead.
+        stop: Tells that the job is to drain and end.
+    """
+
+    def __init__(
+        self,
+        reader: RecordingReader,
+        partitions: Sequence[str],
+        *,
+        batch: int = 16,
+        due: Callable[[], int] | None = None,
+        more: Callable[[], None] | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.reader = reader
+        self.partitions = partitions
+        self.batch = batch
+        self.due = due
+        self.more = more
+        self.stop = stop
+
+    def list_parts(self) -> list[str]:
+        """Name the one engine partition."""
+        return ["recording"]
+
+    def build_part(
+        self,
+        step_id: str,  # noqa: ARG002 - the engine passes it
+        for_part: str,  # noqa: ARG002 - the engine passes it
+        resume_state: str | None,
+    ) -> _RecordingPartition:
+        """Open the recording where the last snapshot left it."""
+        return _RecordingPartition(self, resume_state)
+
+
+class _RecordingPartition(StatefulSourcePartition["Keyed", "str | None"]):
+    def __init__(self, source: RecordingSource, cursor: str | None) -> None:
+        self._source = source
+        self._cursor = cursor
+        self._ended = cursor == _ENDED
+        self._ahead: list[tuple[Record, str]] = []
+        self._awake: datetime | None = None
+
+    def next_batch(self) -> list[Keyed]:
+        source = self._source
+        if self._ended or source.stop():
+            raise StopIteration
+        self._awake = None
+        if not self._ahead:
+            self._ahead = list(source.reader.read(self._cursor))
+        if not self._ahead:
+            return self._at_end()
+        given: list[Keyed] = []
+        limit = source.due() if source.due else None
+        for record, cursor in self._ahead[: source.batch]:
+            if limit is not None and record.stamp_ns > limit:
+                self._awake = datetime.now(UTC) + _IDLE  # noqa: TID251 - the engine's timer
+                break
+            given.append((record.partition, record))
+            self._cursor = cursor
+        del self._ahead[: len(given)]
+        return given
+
+    def _at_end(self) -> list[Keyed]:
+        if self._source.more is None:
+            self._ended, self._cursor = True, _ENDED
+            return [
+                (name, Record(name, 1 << 62, 0, RecordKind.END, b""))
+                for name in self._source.partitions
+            ]
+        self._source.more()
+        self._awake = datetime.now(UTC) + _IDLE  # noqa: TID251 - the engine's timer
+        return []
+
+    def next_awake(self) -> datetime | None:
+        return self._awake
+
+    def snapshot(self) -> str | None:
+        return self._cursor
+
+
+_ENDED = "ended"

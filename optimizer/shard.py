@@ -1,0 +1,126 @@
+"""A shard: the windows and controllers of its routes, moved on by panes, marks and orders.
+
+A route's whole brain is one state with one owner. The shard changes its mind only when the minimum
+watermark passes a minute; it then takes what lies before that, in the order of event time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from optimizer.controller import Controller, Observation, RouteState
+from optimizer.errors import UnknownVersion
+from optimizer.events import EventSource, EventType, FeedbackEvent, Order
+from optimizer.panes import Mark, Pane
+from optimizer.summaries import instant, summarize
+from optimizer.windows import Windows, WindowSummary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from optimizer.decisions import OptimizationDecision
+    from optimizer.findings import Finding
+    from optimizer.windows import Closing
+
+    Output = WindowSummary | Finding | OptimizationDecision
+
+VERSION = 1
+
+
+class Shard:
+    """One shard; one owner, changed in place.
+
+    Args:
+        controller: What judges a route.
+        limit_ms: Gives a route's latency limit.
+        partitions: The source partitions whose watermarks are waited for.
+    """
+
+    def __init__(
+        self, controller: Controller, limit_ms: Callable[[str], float], partitions: Iterable[str]
+    ) -> None:
+        self.windows = Windows(partitions)
+        self.routes: dict[str, RouteState | None] = {}
+        self._orders: list[FeedbackEvent] = []
+        self._controller = controller
+        self._limit_ms = limit_ms
+
+    def take(self, item: Pane | Mark | FeedbackEvent) -> list[Output]:
+        """Take a pane, a watermark or an order; give what closed windows and what they mean."""
+        match item:
+            case Pane():
+                self.windows.add(item)
+                return []
+            case FeedbackEvent():
+                self._orders.append(item)
+                return []
+            case Mark():
+                return [
+                    out for closing in self.windows.advance(item) for out in self._pass(closing)
+                ]
+
+    def _pass(self, closing: Closing) -> Iterable[Output]:
+        """Let each route see the windows that ended at a boundary, and its orders before it."""
+        at = instant(closing.end_ns)
+        ended: dict[str, list[WindowSummary]] = {}
+        for closed in closing.windows:
+            for summary in summarize(closed, self._limit_ms):
+                if closed.partial:
+                    yield summary  # the replay's end is no instant to judge at
+                else:
+                    ended.setdefault(summary.route, []).append(summary)
+        orders = sorted((o for o in self._orders if o.timestamp < at), key=_by_time)
+        self._orders = [order for order in self._orders if order.timestamp >= at]
+        for route in sorted(self.routes.keys() | ended.keys() | {o.data.route for o in orders}):
+            summaries = tuple(ended.get(route, ()))
+            yield from summaries
+            mine = tuple(order for order in orders if order.data.route == route)
+            seen = Observation(route=route, at=at, summaries=summaries, orders=mine)
+            self.routes[route], outputs = self._controller.step(self.routes.get(route), seen)
+            yield from outputs
+
+    def dump(self) -> bytes:
+        """Write the state."""
+        state = {
+            "version": VERSION,
+            "windows": self.windows.dump(),
+            "routes": {route: msgspec.msgpack.encode(s) for route, s in self.routes.items()},
+            "orders": [msgspec.msgpack.encode(order) for order in self._orders],
+        }
+        return msgspec.msgpack.encode(state)
+
+    def load(self, state: bytes) -> None:
+        """Read what `dump` wrote.
+
+        Raises:
+            UnknownVersion: The bytes come from a version this code does not know.
+        """
+        content: dict[str, Any] = msgspec.msgpack.decode(state, strict=False)
+        if content["version"] != VERSION:
+            raise UnknownVersion(
+                f"shard state has version {content['version']}: this program reads {VERSION}; "
+                "resume with the program that wrote it, or start from an empty recovery folder"
+            )
+        self.windows = Windows.load(content["windows"], self.windows.marks)
+        self.routes = {
+            route: msgspec.msgpack.decode(encoded, type=RouteState)
+            for route, encoded in content["routes"].items()
+        }
+        self._orders = [_order(msgspec.msgpack.decode(order)) for order in content["orders"]]
+
+
+def _by_time(event: FeedbackEvent) -> tuple[Any, str]:
+    return (event.timestamp, event.id)
+
+
+def _order(content: dict[str, Any]) -> FeedbackEvent:
+    return FeedbackEvent(
+        id=content["id"],
+        timestamp=content["timestamp"],
+        source=EventSource(content["source"]),
+        event_type=EventType(content["event_type"]),
+        data=msgspec.convert(content["data"], Order),
+        metadata=content["metadata"],
+    )
