@@ -1,5 +1,10 @@
 """Every knob: default, unit, range; a mapping is validated with all its faults at once."""
 
+from optimizer.settings.example import example
+from optimizer.settings.faults import masked, nearest, unknown
+from optimizer.settings.kinds import Text
+from optimizer.settings.knobs import Items, Knob
+from optimizer.settings.plain import as_mapping
 from optimizer.settings.policy import (
     Autonomy,
     ConstraintSettings,
@@ -7,6 +12,7 @@ from optimizer.settings.policy import (
     RiskProfile,
 )
 from optimizer.settings.routes import RouteSettings
+from optimizer.settings.schema import schema
 from optimizer.settings.sections import (
     DatabaseSettings,
     DeploymentMode,
@@ -29,9 +35,11 @@ from optimizer.settings.strategies import (
     Thresholds,
     TrafficAllocationStrategy,
 )
-from optimizer.settings.tree import Settings, keys_in_force
+from optimizer.settings.tree import PREFIX, Settings, keys_in_force, variables
+from optimizer.settings.validation import validate
 
 __all__ = [
+    "PREFIX",
     "ABTestConfig",
     "Autonomy",
     "ConstraintSettings",
@@ -41,6 +49,8 @@ __all__ = [
     "DeploymentMode",
     "InputSettings",
     "IntegrationSettings",
+    "Items",
+    "Knob",
     "LogLevel",
     "ObservabilitySettings",
     "OptimizationMode",
@@ -54,7 +64,16 @@ __all__ = [
     "Settings",
     "StrategyConfig",
     "StreamSettings",
+    "Text",
     "Thresholds",
     "TrafficAllocationStrategy",
+    "as_mapping",
+    "example",
     "keys_in_force",
+    "masked",
+    "nearest",
+    "schema",
+    "unknown",
+    "validate",
+    "variables",
 ]

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from enum import StrEnum
 
-# One line that every encoder and every log can carry: no control characters, no lone surrogates.
-LINE = r"[^\x00-\x1f\x7f\ud800-\udfff]+"
+# What every encoder and every log can carry: no control characters, no lone surrogates.
+LINE = r"[^\s\x00-\x1f\x7f\ud800-\udfff][^\x00-\x1f\x7f\ud800-\udfff]*"
+PART = r"[^/\s\x00-\x1f\x7f\ud800-\udfff][^/\x00-\x1f\x7f\ud800-\udfff]*"
 PROSE = r"[^\x00\ud800-\udfff]*"
 
 
@@ -49,17 +50,16 @@ class Number:
     @property
     def _range(self) -> str:
         """Name the range: `from 0 to 2`, `above 0`; `""` when every number is allowed."""
+        bounds = {
+            "at least": self.least,
+            "above": self.above,
+            "at most": self.most,
+            "below": self.below,
+        }
+        words = [f"{name} {_plain(bound)}" for name, bound in bounds.items() if bound is not None]
         if self.least is not None and self.most is not None:
-            words = [f"from {self.least:g} to {self.most:g}"]
-        else:
-            bounds = {
-                "at least": self.least,
-                "above": self.above,
-                "at most": self.most,
-                "below": self.below,
-            }
-            words = [f"{name} {bound:g}" for name, bound in bounds.items() if bound is not None]
-        return ", ".join([*words, *([f"a multiple of {self.step}"] if self.step else [])])
+            words = [f"from {_plain(self.least)} to {_plain(self.most)}"]
+        return " and ".join([*words, *([f"a multiple of {self.step}"] if self.step else [])])
 
     def fault(self, value: object) -> str:
         """Say what is wrong with a value."""
@@ -71,7 +71,7 @@ class Number:
             number = math.inf
         if not math.isfinite(number):
             return f"must be finite, {self.rule}"
-        if self.whole and number != int(value):
+        if self.whole and isinstance(value, float) and not value.is_integer():
             return f"must be {self.rule}"
         return "" if self._allows(number) else f"must be {self._range}"
 
@@ -88,6 +88,11 @@ class Number:
         """Give an int for a whole number, else a float."""
         number = cast("float", value)
         return int(number) if self.whole else float(number)
+
+
+def _plain(bound: float) -> str:
+    """Write a bound without a needless fraction or exponent."""
+    return str(int(bound)) if bound == int(bound) else str(bound)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +114,7 @@ class Text:
     def fault(self, value: object) -> str:
         """Say what is wrong with a value."""
         if not isinstance(value, str):
-            return f"must be {self.rule}"
+            return f"must be {self.rule}, in quotes if it looks like something else"
         if self.promised and re.fullmatch(self.promised, value):
             return f"not available yet, must be {self.rule}"
         if len(value) > self.most:

@@ -99,13 +99,21 @@ def _node(item: Any) -> Node:
     return node
 
 
-def walk(within: Mapping[str, Node], prefix: str = "") -> Iterator[tuple[str, Knob]]:
-    """Give every knob below with its dotted key; an item of a list is written `[]`."""
+def walk(
+    within: Mapping[str, Node], prefix: str = "", *, into_lists: bool
+) -> Iterator[tuple[str, Knob | Items]]:
+    """Give every knob below with its dotted key.
+
+    Args:
+        within: Where to begin.
+        prefix: What stands before the names there.
+        into_lists: Give the knobs of a list's items, the item written `[]`, not the list.
+    """
     for name, node in within.items():
         match node:
-            case Knob():
-                yield prefix + name, node
             case Group():
-                yield from walk(node.members, f"{prefix}{name}.")
-            case Items():
-                yield from walk(node.members, f"{prefix}{name}[].")
+                yield from walk(node.members, f"{prefix}{name}.", into_lists=into_lists)
+            case Items() if into_lists:
+                yield from walk(node.members, f"{prefix}{name}[].", into_lists=True)
+            case _:
+                yield prefix + name, node

@@ -74,7 +74,7 @@ class ConstraintSettings:
     min_quality: float = field(
         default=0.75,
         metadata=knob(
-            "Lowest mean score a change may bring", Number(least=0, most=1), unit="score, 0 to 1"
+            "Lowest mean score a change may bring", Number(least=0, most=1), unit="score"
         ),
     )
     daily_budget: float = field(

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from optimizer.models import Arm, ModelConfig, TaskType, preset
-from optimizer.settings.kinds import PROSE, Choice, Names, Number, Parameters, Switch, Text
-from optimizer.settings.knobs import Group, Items, Knob, declared, knob
+from optimizer.settings.kinds import PART, PROSE, Choice, Names, Number, Parameters, Switch, Text
+from optimizer.settings.knobs import Group, Items, Knob, declared, knob, members
 from optimizer.settings.strategies import Thresholds
 
 if TYPE_CHECKING:
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from optimizer.settings.knobs import Node
 
-PART = r"[^/\s\x00-\x1f\x7f\ud800-\udfff]+"
 PENALTY = Number(least=-2, most=2)
+# The model is compared anyway, and a latency measured elsewhere is no parameter.
+NOT_TOLD_APART = {"model", "latency_p95_ms"}
 
 ARM: Mapping[str, Node] = {
     "model": Knob(doc="The model's name as its provider spells it", kind=Text(), required=True),
@@ -24,10 +25,12 @@ ARM: Mapping[str, Node] = {
     "top_p": Knob(doc="Nucleus share", kind=Number(above=0, most=1)),
     "top_k": Knob(
         doc="Candidates kept; null is the provider's default",
-        kind=Number(least=1, whole=True),
+        kind=Number(least=1, most=1_000_000, whole=True),
         null=True,
     ),
-    "max_tokens": Knob(doc="Most output tokens", kind=Number(least=1, whole=True), unit="tokens"),
+    "max_tokens": Knob(
+        doc="Most output tokens", kind=Number(least=1, most=10_000_000, whole=True), unit="tokens"
+    ),
     "presence_penalty": Knob(
         doc="Penalty for words used before; null is the provider's default", kind=PENALTY, null=True
     ),
@@ -68,10 +71,6 @@ def arm_of(given: Mapping[str, Any], task: TaskType) -> Arm:
     return Arm(config=replace(preset(task, given["model"]), **config), declared=written, **rest)
 
 
-# The model is compared anyway, and a latency measured elsewhere is no parameter.
-NOT_TOLD_APART = {"model", "latency_p95_ms"}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteSettings:
     """One route: what its calls are for, what serves it, and what could.
@@ -86,7 +85,6 @@ class RouteSettings:
     """
 
     route: str = field(
-        default="",
         metadata=declared(
             Knob(
                 doc="Its name",
@@ -115,4 +113,11 @@ class RouteSettings:
     cells: tuple[str, ...] = field(
         default=(), metadata=knob("Discrete contexts its calls may carry", Names(most=64))
     )
-    thresholds: Thresholds = field(default_factory=Thresholds)
+    thresholds: Thresholds = field(
+        default_factory=Thresholds,
+        metadata=declared(
+            Group(
+                doc="Overrides of strategies.thresholds, any of them", members=members(Thresholds)
+            )
+        ),
+    )

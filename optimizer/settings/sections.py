@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from optimizer.settings.kinds import LINE, Choice, Names, Number, Switch, Text
+from optimizer.settings.kinds import LINE, PART, Choice, Names, Number, Switch, Text
 from optimizer.settings.knobs import knob
 
 DAY_SECS = 86_400
@@ -170,7 +170,7 @@ class InputSettings:
         default="default",
         metadata=knob(
             "Who owns that telemetry: first part of its routes' names",
-            Text(pattern=r"[^/\s\x00-\x1f\x7f\ud800-\udfff]+", rule="a name without / or space"),
+            Text(pattern=PART, rule="a name without /"),
         ),
     )
 

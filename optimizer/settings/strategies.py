@@ -16,7 +16,7 @@ WEIGHT = Number(least=0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """When a route's numbers become a finding; defaults are the contract's."""
+    """When a route's numbers become a finding."""
 
     latency_p95_ms: float = field(
         default=5000.0,
@@ -54,9 +54,7 @@ class Thresholds:
     )
     quality_score_min: float = field(
         default=0.7,
-        metadata=knob(
-            "Mean score below which a route's answers are poor", SHARE, unit="score, 0 to 1"
-        ),
+        metadata=knob("Mean score below which a route's answers are poor", SHARE, unit="score"),
     )
     quality_drop_pct: float = field(
         default=10.0,
@@ -88,7 +86,7 @@ class TrafficAllocationStrategy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ABTestConfig:
-    """How experiments run; defaults are the contract's."""
+    """How experiments run."""
 
     min_sample_size: int = field(
         default=1000,
@@ -112,7 +110,7 @@ class ABTestConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardWeights:
-    """What a reward is made of; defaults are the contract's."""
+    """What a reward is made of."""
 
     quality: float = field(default=0.6, metadata=knob("Weight of quality", WEIGHT, later=True))
     cost: float = field(default=0.3, metadata=knob("Weight of cost", WEIGHT, later=True))
@@ -124,7 +122,7 @@ class RewardWeights:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RLConfig:
-    """How the bandit learns; defaults are the contract's."""
+    """How the bandit learns."""
 
     learning_rate: float = field(
         default=0.1, metadata=knob("Step of an update", Number(above=0, most=1), later=True)
@@ -149,7 +147,7 @@ class OptimizationMode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostPerformanceConfig:
-    """What a better configuration is; defaults are the contract's."""
+    """What a better configuration is."""
 
     mode: OptimizationMode = field(
         default=OptimizationMode.BALANCED,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from optimizer.settings.kinds import Choice
-from optimizer.settings.knobs import Items, declared, knob, members, walk
+from optimizer.settings.knobs import Items, Knob, declared, knob, members, walk
 from optimizer.settings.policy import (
     Autonomy,
     ConstraintSettings,
@@ -23,6 +24,9 @@ from optimizer.settings.sections import (
     StreamSettings,
 )
 from optimizer.settings.strategies import StrategyConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +67,20 @@ class Settings:
 
 
 TREE = members(Settings)
+PREFIX = "OPTIMIZER_"
 
 
 def keys_in_force() -> tuple[str, ...]:
     """Give the dotted key of every knob whose code is there, an item of a list written `[]`."""
-    return tuple(key for key, knob in walk(TREE) if not knob.later)
+    knobs = walk(TREE, into_lists=True)
+    return tuple(key for key, knob in knobs if isinstance(knob, Knob) and not knob.later)
+
+
+def variable_of(key: str) -> str:
+    """Name the environment variable that sets a key; for what is in a list, the list's."""
+    return PREFIX + key.partition("[")[0].replace(".", "__").upper()
+
+
+def variables() -> Mapping[str, tuple[str, Knob | Items]]:
+    """Give every environment variable with the dotted key and the knob or list that it sets."""
+    return {variable_of(key): (key, node) for key, node in walk(TREE, into_lists=False)}
