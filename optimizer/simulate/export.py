@@ -80,6 +80,11 @@ def travel(world: World, calls: SimulatedCalls) -> tuple[SimulatedCalls, list[Ba
     return calls.take(order), batches
 
 
+def score_stamps(world: World, calls: SimulatedCalls) -> Ints:
+    """Give when each call's score arrives; nothing of use for a call without one."""
+    return calls.scored_ns + _delays(world, calls.user, calls.scored_ns)
+
+
 def _trace(calls: SimulatedCalls) -> Ints:
     """Give 64 bits of each call's trace id."""
     return np.ascontiguousarray(calls.ids[:, :8]).view(np.int64)[:, 0]
@@ -108,7 +113,7 @@ def _exports(world: World, end_ns: Ints, process: Ints) -> tuple[Ints, Ints]:
     return sent_ns, export
 
 
-def _delays(world: World, process: Ints, export: Ints) -> Ints:
-    """Give how long each export is on its way, below the jitter."""
+def _delays(world: World, sender: Ints, message: Ints) -> Ints:
+    """Give how long each message is on its way, below the jitter."""
     longest = max(1, nanoseconds(world.exporter.jitter))
-    return (mixed(world.seed, process, export) % np.uint64(longest)).astype(np.int64)
+    return (mixed(world.seed, sender, message) % np.uint64(longest)).astype(np.int64)

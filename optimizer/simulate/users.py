@@ -56,7 +56,8 @@ class Users:
         if self.activity == "lognormal":
             logs = self.spread * random.standard_normal(self.count)
         traffic: Floats = np.exp(logs)
-        return traffic / traffic.sum()
+        total: float = traffic.sum()
+        return np.divide(traffic, total)
 
     def choose(self, random: np.random.Generator, told: Ints) -> Ints:
         """Give each call its user: the one the arrivals name, else one drawn by activity."""
