@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Ids = NDArray[np.uint64]
 
 _LOAD = 4  # slots an id: short probes, and 32 bytes an id while its pane is open
+_MOST_ROUNDS = 32  # more only happen when ids were made to collide: the table is mixed anew
 
 
 class SeenIds:
@@ -23,6 +24,7 @@ class SeenIds:
 
     def __init__(self, ids: Ids | None = None) -> None:
         self._table: Ids = np.zeros(1024, np.uint64)
+        self._factor = 0x9E3779B97F4A7C15
         self._count = 0
         if ids is not None and len(ids):
             self._insert(ids)
@@ -53,29 +55,44 @@ class SeenIds:
 
     def _insert(self, ids: Ids) -> NDArray[np.bool_]:
         """Insert distinct ids; tell which were new."""
-        self._grow(self._count + len(ids))
-        table, mask = self._table, np.uint64(len(self._table) - 1)
+        self._make_room(self._count + len(ids))
         new = np.zeros(len(ids), np.bool_)
-        place = ids & mask
-        todo = np.arange(len(ids))
+        todo, rounds = np.arange(len(ids)), 0
+        place = self._home(ids)
         while len(todo):
+            if rounds == _MOST_ROUNDS:
+                self._mix_anew()
+                place, rounds = self._home(ids), 0
             at, wanted = place[todo], ids[todo]
-            empty = table[at] == 0
-            table[at[empty]] = wanted[empty]  # of several for one slot the last one stays
-            found = table[at] == wanted
+            empty = self._table[at] == 0
+            self._table[at[empty]] = wanted[empty]  # of several for one slot the last one stays
+            found = self._table[at] == wanted
             new[todo[found & empty]] = True
-            place[todo] = (at + np.uint64(1)) & mask
+            place[todo] = (at + 1) % len(self._table)
             todo = todo[~found]
-        self._count += int(new.sum())
+            rounds += 1
+        self._count += int(np.count_nonzero(new))
         return new
 
-    def _grow(self, count: int) -> None:
-        if count * _LOAD <= len(self._table):
-            return
+    def _home(self, ids: Ids) -> NDArray[np.int64]:
+        """Where each id belongs: the high bits of a product (Knuth, TAOCP 3, 6.4)."""
+        shift = np.uint64(65 - len(self._table).bit_length())
+        return (ids * np.uint64(self._factor) >> shift).astype(np.int64)
+
+    def _make_room(self, count: int) -> None:
+        if count * _LOAD > len(self._table):
+            self._rebuild(1 << (count * _LOAD * 2 - 1).bit_length())
+
+    def _mix_anew(self) -> None:
+        self._factor = (self._factor * 6364136223846793005 + 1442695040888963407) % 2**64 | 1
+        self._rebuild(len(self._table))
+
+    def _rebuild(self, size: int) -> None:
         ids = self._table[self._table != 0]
-        self._table = np.zeros(1 << (count * _LOAD * 2 - 1).bit_length(), np.uint64)
-        self._count = 0
+        counted = self._count
+        self._table = np.zeros(size, np.uint64)
         self._insert(ids)
+        self._count = counted
 
 
 def add_sorted(seen: Ids, ids: Ids) -> tuple[Ids, NDArray[np.bool_]]:

@@ -1,0 +1,228 @@
+"""The command `llm-optimizer`. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from optimizer.errors import OptimizerError, SettingsInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Command = Callable[[argparse.Namespace], int]
+
+FAILED = 1
+MISUSED = 2
+
+
+class Jobs(NamedTuple):
+    """The dataflows, which this package may not import; named by who starts the program."""
+
+    run: Command
+    replay: Command
+
+
+def main(arguments: Sequence[str], jobs: Jobs) -> int:
+    """Run one command.
+
+    Args:
+        arguments: What stands behind the program's name.
+        jobs: The dataflows.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 2 settings or arguments are wrong.
+    """
+    options = _parser(jobs).parse_args(arguments)
+    command: Command = options.command
+    try:
+        return command(options)
+    except SettingsInvalid as invalid:
+        return _complain(f"{len(invalid.faults)} faults in the settings:\n{invalid}", MISUSED)
+    except OptimizerError as error:
+        return _complain(str(error), FAILED)
+    except BrokenPipeError:  # the reader of our output has left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return _complain("interrupted", 130)
+
+
+def _complain(message: str, code: int) -> int:
+    sys.stderr.write(f"llm-optimizer: {message}\n")
+    return code
+
+
+def _parser(jobs: Jobs) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="llm-optimizer",
+        description="Watches LLM traffic, notices when it gets worse or could be cheaper, and says "
+        "what to change, with the evidence.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands, jobs.run)
+    _add_replay(commands, jobs.replay)
+    _add_import(commands)
+    _add_simulate(commands)
+    _add_decisions(commands)
+    _add_config(commands)
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    command: Command,
+    description: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=description, description=description)
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_config_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings, YAML; OPTIMIZER_* variables win"
+    )
+
+
+def _add_output_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--output", choices=("table", "json"), default="table", help="form of the output"
+    )
+
+
+def _add_windows_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--windows",
+        choices=("1m", "5m", "15m", "1h", "none"),
+        default="1h",
+        help="which windows to print (default 1h)",
+    )
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser], run: Command) -> None:
+    parser = _add(commands, "run", run, "follow live telemetry until stopped")
+    _add_config_option(parser)
+    _add_output_option(parser)
+    _add_windows_option(parser)
+
+
+def _add_replay(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], replay: Command
+) -> None:
+    parser = _add(commands, "replay", replay, "run the same job over a recording")
+    parser.add_argument("recording", type=Path, metavar="PATH", help="folder of the recording")
+    _add_config_option(parser)
+    _add_output_option(parser)
+    _add_windows_option(parser)
+    parser.add_argument(
+        "--speed",
+        default="max",
+        metavar="N|max",
+        help="event seconds a second, or as fast as it goes (default max)",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="keep log, views and recovery state here"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on where an interrupted replay into --out stopped"
+    )
+    parser.add_argument(
+        "--batch", type=int, default=16, metavar="N", help="records a step; changes only speed"
+    )
+
+
+def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(commands, "import", _import, "turn bare OTLP files into a recording")
+    parser.add_argument("source", type=Path, metavar="SOURCE", help="a file or a folder of files")
+    parser.add_argument("destination", type=Path, metavar="RECORDING", help="folder to make")
+
+
+def _add_simulate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(commands, "simulate", _simulate, "write a world's telemetry as a recording")
+    parser.add_argument("world", metavar="WORLD", help="a world file, or `demo`")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to make")
+    parser.add_argument("--force", action="store_true", help="replace the folder if it is there")
+
+
+def _add_decisions(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    group = commands.add_parser("decisions", help="look at decisions")
+    actions = group.add_subparsers(required=True, metavar="ACTION")
+    listing = _add(actions, "list", _decisions("listing"), "the newest decisions, a line each")
+    listing.add_argument("--route", default="", help="only this route")
+    listing.add_argument("--status", default="", help="only in this status")
+    listing.add_argument("--limit", type=int, default=20, help="how many (default 20)")
+    showing = _add(actions, "show", _decisions("showing"), "one decision, whole")
+    showing.add_argument("id", metavar="ID", help="its id, or the beginning of it")
+    tailing = _add(actions, "tail", _decisions("tailing"), "decisions as they come")
+    tailing.add_argument("--limit", type=int, default=10, help="how many to begin with")
+    tailing.add_argument("--no-follow", action="store_true", help="end at the end of the log")
+    for parser in (listing, showing, tailing):
+        _add_config_option(parser)
+        _add_output_option(parser)
+        parser.add_argument(
+            "--db", default="", metavar="FILE", help="database to read, such as a replay's"
+        )
+
+
+def _add_config(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    group = commands.add_parser("config", help="check and show the settings")
+    actions = group.add_subparsers(required=True, metavar="ACTION")
+    for name, command, description in (
+        ("validate", _validate, "report all faults of the settings"),
+        ("show", _show, "the settings in force, defaults included"),
+        ("schema", _schema, "JSON Schema of the settings"),
+    ):
+        parser = _add(actions, name, command, description)
+        if name != "schema":
+            _add_config_option(parser)
+
+
+def _validate(options: argparse.Namespace) -> int:
+    from connectors.configuration import load  # noqa: PLC0415 - only this command needs it
+
+    load(options.config, os.environ)
+    sys.stdout.write("the settings are valid\n")
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    from connectors.configuration import load, show  # noqa: PLC0415 - only this command needs it
+
+    sys.stdout.write(show(load(options.config, os.environ)))
+    return 0
+
+
+def _schema(_: argparse.Namespace) -> int:
+    import json  # noqa: PLC0415 - only this command needs it
+
+    from optimizer.settings import schema  # noqa: PLC0415 - only this command needs it
+
+    sys.stdout.write(json.dumps(schema(), indent=2) + "\n")
+    return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    from connectors.api import recording  # noqa: PLC0415 - only this command needs it
+
+    return recording.import_files(options)
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from connectors.api import recording  # noqa: PLC0415 - only this command needs it
+
+    return recording.simulate(options)
+
+
+def _decisions(action: str) -> Command:
+    def command(options: argparse.Namespace) -> int:
+        from connectors.api import decisions  # noqa: PLC0415 - only this command needs it
+
+        chosen: Command = getattr(decisions, action)
+        return chosen(options)
+
+    return command

@@ -1,0 +1,32 @@
+"""The program: the command line, with the dataflows named."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from connectors.api import cli
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def _run(options: argparse.Namespace) -> int:
+    from dataflows import optimize  # noqa: PLC0415 - the engine is loaded when it is needed
+
+    return optimize.command(options)
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from dataflows import replay  # noqa: PLC0415 - the engine is loaded when it is needed
+
+    return replay.command(options)
+
+
+def main() -> int:
+    """Run the command line."""
+    return cli.main(sys.argv[1:], cli.Jobs(run=_run, replay=_replay))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""Ids seen before, held against a Python set."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, strategies as st
+
+from optimizer.observe.deduplicate import SeenIds, add_sorted
+
+few = st.integers(1, 40) | st.integers(1, 2**64 - 1) | st.sampled_from([1, 1025, 2049, 4097])
+batches = st.lists(st.lists(few, max_size=30), max_size=12)
+
+
+@given(batches)
+def test_an_id_is_new_exactly_once(batches: list[list[int]]) -> None:
+    ids, model = SeenIds(), set()
+    for batch in batches:
+        expected = []
+        for each in batch:
+            expected.append(each not in model)
+            model.add(each)
+        assert ids.add(np.array(batch, np.uint64)).tolist() == expected
+        if len(batch) % 3 == 0:
+            ids = SeenIds(ids.sorted())
+    assert ids.sorted().tolist() == sorted(model)
+    assert len(ids) == len(model)
+
+
+@given(batches)
+def test_a_sealed_set_agrees_with_an_open_one(batches: list[list[int]]) -> None:
+    ids, sealed = SeenIds(), np.zeros(0, np.uint64)
+    for batch in batches:
+        array = np.array(batch, np.uint64)
+        sealed, new = add_sorted(sealed, array)
+        assert new.tolist() == ids.add(array).tolist()
+    assert sealed.tolist() == ids.sorted().tolist()
+
+
+def test_it_holds_many_ids_that_collide_in_their_low_bits() -> None:
+    array = np.arange(1, 60_001, dtype=np.uint64) << np.uint64(20)
+    ids = SeenIds()
+    assert ids.add(array).all()
+    assert not ids.add(array[::-1]).any()
+
+
+def test_ids_made_to_collide_do_not_slow_it_down() -> None:
+    inverse = pow(0x9E3779B97F4A7C15, -1, 2**64)
+    forged = [(number * inverse) % 2**64 for number in range(1, 20_001)]
+    ids = SeenIds()
+    assert ids.add(np.array(forged, np.uint64)).all()
+    assert not ids.add(np.array(forged, np.uint64)).any()
+    assert len(ids) == 20_000
