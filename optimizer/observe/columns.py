@@ -29,6 +29,7 @@ class RecordKind(IntEnum):
     ORDER = 5  # FeedbackEvent, JSON
     REPORT = 6  # FeedbackEvent, JSON
     END = 7  # no bytes: the explicit final watermark of a replay
+    COLUMNS = 8  # a `Block` of calls that were decoded when they were recorded
 
 
 class Record(NamedTuple):
@@ -39,14 +40,14 @@ class Record(NamedTuple):
         offset: Its place in the partition, rising.
         stamp_ns: When the broker or receiver took it, nanoseconds since the epoch.
         kind: What `body` is.
-        body: Undecoded bytes.
+        body: Undecoded bytes; a `Block` where the calls were recorded as columns.
     """
 
     partition: str
     offset: int
     stamp_ns: int
     kind: RecordKind
-    body: bytes
+    body: bytes | Block
 
 
 class CallKey(NamedTuple):
@@ -158,6 +159,21 @@ class Columns:
 
 
 ARRAYS = tuple(name for name in Columns.__dataclass_fields__ if name != "raw")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A stored block of one partition: calls of many records, decoded when they were recorded.
+
+    Attributes:
+        keys: The names; `columns.key` is an index into them.
+        columns: The calls, in their order of arrival.
+        mark_ns: The greatest heartbeat or idle stamp among its records; -1 without one.
+    """
+
+    keys: tuple[CallKey, ...]
+    columns: Columns
+    mark_ns: int = -1
 
 
 def from_calls(calls: Sequence[Call], table: KeyTable) -> Columns:

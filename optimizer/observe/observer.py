@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from optimizer.errors import DecodeFailed, InvalidEvent
 from optimizer.events import FeedbackEvent, Order, Score
 from optimizer.observe.columns import (
+    Block,
     CallKey,
     Columns,
     DeadLetter,
@@ -102,7 +104,7 @@ class Observer:
             yield from self._take(record)
         except (DecodeFailed, InvalidEvent) as refused:
             reason = refused.reason if isinstance(refused, DecodeFailed) else "invalid_event"
-            yield EDGE, self._dead(record, reason, str(refused), record.body)
+            yield EDGE, self._dead(record, reason, str(refused), _bytes_of(record))
         if self.partition.watermark_ns // MINUTE_NS > minute:
             counts = dict(self.partition.counts)
             yield EDGE, Ledger(self.partition.name, self.partition.watermark_ns, counts)
@@ -112,8 +114,10 @@ class Observer:
         match record.kind:
             case RecordKind.OTLP:
                 yield from self._take_calls(record)
+            case RecordKind.COLUMNS:
+                yield from self._take_block(record)
             case RecordKind.SCORE | RecordKind.ORDER:
-                yield from self._take_event(record, self._read_event(record.body))
+                yield from self._take_event(record, self._read_event(_bytes_of(record)))
             case RecordKind.HEARTBEAT | RecordKind.IDLE:
                 yield from self._spread(partition.reach(record.stamp_ns))
             case RecordKind.END:
@@ -122,11 +126,22 @@ class Observer:
                 raise DecodeFailed("not_available_yet", f"{kind.name.lower()} records are not read")
 
     def _take_calls(self, record: Record) -> Iterator[Target]:
-        decoded = self._decoder.decode(record.body, self.partition.table)
+        decoded = self._decoder.decode(_bytes_of(record), self.partition.table)
         self.partition.counts.update(decoded.counts)
         for reason, detail, body in decoded.refused:
             yield EDGE, self._dead(record, reason, detail, body)
         yield from self._spread(self.partition.take(record, decoded.columns))
+
+    def _take_block(self, record: Record) -> Iterator[Target]:
+        block = record.body
+        if not isinstance(block, Block):
+            raise DecodeFailed("not_columns", f"a columns record holds {type(block).__name__}")
+        codes = np.array([self.partition.table.code(key) for key in block.keys], np.int32)
+        rows = replace(block.columns, key=codes[block.columns.key])
+        self.partition.counts["spans"] += len(rows)
+        yield from self._spread(self.partition.take(record, rows))
+        if block.mark_ns >= 0:
+            yield from self._spread(self.partition.reach(block.mark_ns))
 
     def _take_event(self, record: Record, event: FeedbackEvent) -> Iterator[Target]:
         match event.data:
@@ -168,6 +183,10 @@ class Observer:
 
     def _target(self, route: str) -> str:
         return f"shard-{self._group(route)}"
+
+
+def _bytes_of(record: Record) -> bytes:
+    return record.body if isinstance(record.body, bytes) else b""
 
 
 def score_columns(event: FeedbackEvent, score: Score, table: KeyTable) -> Columns:
