@@ -29,6 +29,7 @@ TIMESTAMP = "tag:yaml.org,2002:timestamp"
 # PyYAML follows YAML 1.1, where 1e-4 is text; everybody else reads a number.
 EXPONENT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+\Z")
 FLOAT = "tag:yaml.org,2002:float"
+RARE_LINE_ENDS = re.compile("[\r\x85\u2028\u2029]")
 STARTS_OF_NUMBERS = list("-+.0123456789")
 # What PyYAML lets escape beside its own errors, on `!!bool maybe`, `!!int x` and endless nesting.
 UNREADABLE = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError)
@@ -93,6 +94,13 @@ class _Loader(yaml.SafeLoader):
 class _Dumper(yaml.SafeDumper):
     """Writes what `_Loader` reads back."""
 
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        """Escape ends of lines that are no newline: PyYAML folds them when it only quotes."""
+        style = '"' if RARE_LINE_ENDS.search(text) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
 
 for reads_or_writes in (_Loader, _Dumper):
     reads_or_writes.add_implicit_resolver(FLOAT, EXPONENT, STARTS_OF_NUMBERS)

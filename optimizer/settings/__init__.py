@@ -1,7 +1,8 @@
 """Every knob: default, unit, range; a mapping is validated with all its faults at once."""
 
-from optimizer.settings.example import example
+from optimizer.settings.example_file import example
 from optimizer.settings.faults import masked, nearest, unknown
+from optimizer.settings.json_schema import schema
 from optimizer.settings.kinds import Text
 from optimizer.settings.knobs import Items, Knob
 from optimizer.settings.plain import as_mapping
@@ -12,7 +13,6 @@ from optimizer.settings.policy import (
     RiskProfile,
 )
 from optimizer.settings.routes import RouteSettings
-from optimizer.settings.schema import schema
 from optimizer.settings.sections import (
     DatabaseSettings,
     DeploymentMode,

@@ -15,6 +15,7 @@ CREDENTIALS = re.compile(
     r"(://[^:/@\s]*:)\S*@|((?:password|passwd|token|secret|key)=)[^&\s]+", re.IGNORECASE
 )
 LONGEST_NAME = 100
+LONGEST_VALUE = 120
 
 
 def masked(text: str) -> str:
@@ -51,7 +52,8 @@ class _Short(reprlib.Repr):
 
 def shown(value: object) -> str:
     """Show a value as a fault names it: one line, cut short, passwords masked."""
-    return _Short().repr(value)
+    text = _Short().repr(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
 
 
 def nearest(name: str, known: Collection[str]) -> str:

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from enum import StrEnum
 
-# What every encoder and every log can carry: no control characters, no lone surrogates.
-LINE = r"[^\s\x00-\x1f\x7f\ud800-\udfff][^\x00-\x1f\x7f\ud800-\udfff]*"
-PART = r"[^/\s\x00-\x1f\x7f\ud800-\udfff][^/\x00-\x1f\x7f\ud800-\udfff]*"
+# What every encoder and every log can carry: no lone surrogates, and in one line of text neither
+# control characters nor what some readers take for the end of a line.
+NO_LINE = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+LINE = rf"[^\s{NO_LINE}][^{NO_LINE}]*"
+PART = rf"[^/\s{NO_LINE}][^/{NO_LINE}]*"
 PROSE = r"[^\x00\ud800-\udfff]*"
 
 

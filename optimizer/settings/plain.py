@@ -12,9 +12,9 @@ from optimizer.settings.tree import Settings
 
 
 def as_mapping(settings: Settings) -> dict[str, Any]:
-    """Give all the settings as mappings, lists and scalars; `validate` makes them equal again.
+    """Give all the settings as mappings, lists and scalars; `validate` makes the same of them.
 
-    An arm shows what the operator wrote down and what differs from its task's preset.
+    An arm shows what was written down, and what else differs from its task's preset.
     """
     mapping: dict[str, Any] = plain(settings)
     return mapping

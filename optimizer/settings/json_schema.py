@@ -33,7 +33,7 @@ def _section(members: Mapping[str, Node]) -> Schema:
     """Describe a section; null stands for one with nothing in it."""
     required = [name for name, node in members.items() if isinstance(node, Knob) and node.required]
     return {
-        "type": "object" if required else ["object", "null"],
+        "type": ["object", "null"],
         "properties": {name: _member(node) for name, node in members.items()},
         "additionalProperties": False,
         **({"required": required} if required else {}),
