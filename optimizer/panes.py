@@ -87,7 +87,8 @@ class Pane:
             after that carries the partition's watermark as it was when they came.
         arms: The rows.
         sums: (rows, len(SUMS)) exact sums.
-        cells: (row, cell) of each line of `cell_sums`; calls without a cell have none.
+        cell_rows: (cells,) row of each line of `cell_sums`; calls without a cell have none.
+        cell_names: (cells,) cell of each line.
         cell_sums: (cells, len(SUMS)).
         slots: (lines, 2) row and slot of each line of `slot_sums`, sorted.
         slot_sums: (lines, len(SLOT_SUMS)).
@@ -100,7 +101,8 @@ class Pane:
     late_at_ns: int
     arms: tuple[ArmKey, ...]
     sums: Ints
-    cells: tuple[tuple[int, str], ...]
+    cell_rows: Ints
+    cell_names: tuple[str, ...]
     cell_sums: Ints
     slots: Ints
     slot_sums: Ints
@@ -146,7 +148,7 @@ def _part(pane: Pane, mine: NDArray[np.bool_]) -> Pane:
         return pane
     rows = np.flatnonzero(mine)
     new_row = np.cumsum(mine) - 1
-    in_cells = np.array([mine[row] for row, _ in pane.cells], np.bool_)
+    in_cells = np.flatnonzero(mine[pane.cell_rows])
     in_slots = mine[pane.slots[:, 0]]
     slots = pane.slots[in_slots]
     code_rows = pane.codes >> ROW_SHIFT
@@ -156,7 +158,8 @@ def _part(pane: Pane, mine: NDArray[np.bool_]) -> Pane:
         pane,
         arms=tuple(pane.arms[row] for row in rows.tolist()),
         sums=pane.sums[rows],
-        cells=tuple((int(new_row[row]), cell) for row, cell in pane.cells if mine[row]),
+        cell_rows=new_row[pane.cell_rows[in_cells]],
+        cell_names=tuple(pane.cell_names[line] for line in in_cells.tolist()),
         cell_sums=pane.cell_sums[in_cells],
         slots=np.stack((new_row[slots[:, 0]], slots[:, 1]), axis=1),
         slot_sums=pane.slot_sums[in_slots],

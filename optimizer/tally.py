@@ -83,8 +83,9 @@ class Tally:
     def add(self, pane: Pane) -> None:
         """Add a pane."""
         self._add_arms(pane.arms, pane.sums, pane.codes, pane.counts)
-        if pane.cells:
-            names = [(*pane.arms[row], cell) for row, cell in pane.cells]
+        if pane.cell_names:
+            arms = map(pane.arms.__getitem__, pane.cell_rows.tolist())
+            names = [(*arm, cell) for arm, cell in zip(arms, pane.cell_names, strict=True)]
             self.cells.add(names, pane.cell_sums)
         if len(pane.slots):
             names = [(*pane.arms[row], slot) for row, slot in pane.slots.tolist()]

@@ -157,6 +157,10 @@ class Columns:
         """Give some of the rows, by index or mask; `raw` is left behind."""
         return Columns(**{name: getattr(self, name)[rows] for name in ARRAYS})
 
+    def part(self, start: int, stop: int) -> Columns:
+        """Give rows `start` to `stop` without copying; `raw` is left behind."""
+        return Columns(**{name: getattr(self, name)[start:stop] for name in ARRAYS})
+
 
 ARRAYS = tuple(name for name in Columns.__dataclass_fields__ if name != "raw")
 

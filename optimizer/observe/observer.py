@@ -95,6 +95,9 @@ class Observer:
         self._read_event = read_event
         self._shards = shards
         self._groups: dict[str, int] = {}
+        self._block_keys: tuple[CallKey, ...] = ()
+        self._block_table: KeyTable | None = None
+        self._block_codes = np.zeros(0, np.int32)
 
     def take(self, record: Record) -> Iterator[Target]:
         """Take one record; nothing it holds can stop the stream."""
@@ -136,8 +139,11 @@ class Observer:
         block = record.body
         if not isinstance(block, Block):
             raise DecodeFailed("not_columns", f"a columns record holds {type(block).__name__}")
-        codes = np.array([self.partition.table.code(key) for key in block.keys], np.int32)
-        rows = replace(block.columns, key=codes[block.columns.key])
+        if block.keys is not self._block_keys or self._block_table is not self.partition.table:
+            self._block_keys, self._block_table = block.keys, self.partition.table
+            codes = [self.partition.table.code(key) for key in block.keys]
+            self._block_codes = np.array(codes, np.int32)
+        rows = replace(block.columns, key=self._block_codes[block.columns.key])
         self.partition.counts["spans"] += len(rows)
         yield from self._spread(self.partition.take(record, rows))
         if block.mark_ns >= 0:

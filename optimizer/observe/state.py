@@ -14,6 +14,15 @@ from optimizer.observe.deduplicate import SeenIds
 from optimizer.observe.open_panes import OpenPane
 from optimizer.observe.partition import Partition
 from optimizer.panes import SLOT_SUMS, SUMS
+from optimizer.statistics.packing import (
+    pack,
+    pack_rising,
+    pack_table,
+    unpack,
+    unpack_rising,
+    unpack_table,
+)
+from optimizer.statistics.sketch import count_runs
 
 if TYPE_CHECKING:
     from optimizer.observe.partition import StreamRules
@@ -60,11 +69,13 @@ def load(state: bytes, rules: StreamRules) -> Partition:
 
 def _dump_pane(pane: OpenPane) -> dict[str, Any]:
     live = np.flatnonzero(pane.sums.any(axis=1))
+    codes, counts = count_runs(np.concatenate([np.zeros(0, np.int32), *pane.codes]))
     return {
         "ids": pane.ids.sorted().tobytes(),
-        "keys": live.tobytes(),
-        "sums": pane.sums[live].tobytes(),
-        "codes": b"".join(codes.tobytes() for codes in pane.codes),
+        "keys": pack_rising(live),
+        "sums": pack_table(pane.sums[live]),
+        "codes": pack_rising(codes),
+        "counts": pack(counts),
         "slots": [tuple(part.tobytes() for part in slots) for slots in pane.slots],
     }
 
@@ -72,11 +83,12 @@ def _dump_pane(pane: OpenPane) -> dict[str, Any]:
 def _load_pane(content: dict[str, Any]) -> OpenPane:
     pane = OpenPane()
     pane.ids = SeenIds(np.frombuffer(content["ids"], np.uint64))
-    live = np.frombuffer(content["keys"], np.int64)
+    live = unpack_rising(content["keys"])
     if len(live):
         pane.sums = np.zeros((int(live.max()) + 1, len(SUMS)), np.int64)
-        pane.sums[live] = np.frombuffer(content["sums"], np.int64).reshape(-1, len(SUMS))
-    pane.codes = [np.frombuffer(content["codes"], np.int32)]
+        pane.sums[live] = unpack_table(content["sums"])
+    codes = unpack_rising(content["codes"]).astype(np.int32)
+    pane.codes = [np.repeat(codes, unpack(content["counts"]))]
     pane.slots = [
         (
             np.frombuffer(keys, np.int32),

@@ -75,6 +75,15 @@ def group(codes: Ints, counts: Ints) -> tuple[Ints, Ints]:
     return codes[first], np.add.reduceat(packed & 0xFFFFFFFF, first)
 
 
+def count_runs(codes: NDArray[np.int32]) -> tuple[Ints, Ints]:
+    """Give the distinct codes of (n,) in rising order and how often each stands there."""
+    codes.sort()
+    first = np.flatnonzero(
+        np.concatenate((np.ones(min(len(codes), 1), np.bool_), np.diff(codes) != 0))
+    )
+    return codes[first].astype(np.int64), np.diff(first, append=len(codes))
+
+
 def rank_of(counts: Ints, start: Ints, stop: Ints, share: float) -> NDArray[np.intp]:
     """Find where a quantile stands in many sketches laid end to end.
 
