@@ -13,6 +13,7 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import partial
+from itertools import islice
 from types import NoneType
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -28,6 +29,8 @@ from optimizer.findings import NAMESPACE, Finding
 from optimizer.windows import WindowSummary
 
 T = TypeVar("T")
+
+_FAULTS, _FAULT_LETTERS = 5, 200  # told at most of one value
 
 _encoder = msgspec.json.Encoder(order="sorted")
 
@@ -60,7 +63,7 @@ def from_json(type_: type[T], data: bytes) -> T:
     """
     try:
         msgspec.json.decode(data)  # stricter than pydantic's parser, which lets NaN pass
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeFailed("not_json", str(error)) from error
     try:
         value: T = schemas.validator(type_).validate_json(data, strict=True)
@@ -226,10 +229,11 @@ _BASES: Mapping[Any, Callable[[Any], Any]] = {
 
 
 def _told(error: ValueError) -> str:
-    """Say what was wrong with each field, without repeating values, which may be private."""
+    """Say what was wrong with the first few fields, not which values, for they may be private."""
     from pydantic_core import ValidationError  # noqa: PLC0415 - it is loaded by now
 
     if not isinstance(error, ValidationError):
         return str(error)
     faults = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in faults)
+    told = (f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in faults)
+    return "; ".join(fault[:_FAULT_LETTERS] for fault in islice(told, _FAULTS))
