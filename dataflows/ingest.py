@@ -26,7 +26,8 @@ class RecordingSource(FixedPartitionedSource["Keyed", "str | None"]):
         reader: Reads the recording.
         partitions: The source partitions whose records it holds.
         batch: Records an engine item batch; changes nothing but speed.
-        due: Gives the stamp up to which records may be given now; None gives all.
+        due: Gives, from the first record's stamp, the stamp up to which records may be given
+            now; None gives all.
         more: Called at the end: writes what has come since and tells whether to go on. A whole
             recording ends with the explicit final watermark instead.
         stop: Tells that the job is to drain and end.
@@ -38,7 +39,7 @@ class RecordingSource(FixedPartitionedSource["Keyed", "str | None"]):
         partitions: Sequence[str],
         *,
         batch: int = 16,
-        due: Callable[[], int] | None = None,
+        due: Callable[[int], int] | None = None,
         more: Callable[[], None] | None = None,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -70,6 +71,7 @@ class _RecordingPartition(StatefulSourcePartition["Keyed", "str | None"]):
         self._ended = cursor == _ENDED
         self._ahead: list[tuple[Record, str]] = []
         self._awake: datetime | None = None
+        self._first_ns = -1
 
     def next_batch(self) -> list[Keyed]:
         source = self._source
@@ -81,7 +83,9 @@ class _RecordingPartition(StatefulSourcePartition["Keyed", "str | None"]):
         if not self._ahead:
             return self._at_end()
         given: list[Keyed] = []
-        limit = source.due() if source.due else None
+        if self._first_ns < 0:
+            self._first_ns = self._ahead[0][0].stamp_ns
+        limit = source.due(self._first_ns) if source.due else None
         for record, cursor in self._ahead[: source.batch]:
             if limit is not None and record.stamp_ns > limit:
                 self._awake = datetime.now(UTC) + _IDLE  # noqa: TID251 - the engine's timer

@@ -1,0 +1,83 @@
+"""What a run prints: the chosen windows, every finding and decision, and a closing account."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from connectors.api import rendering
+from connectors.api.progress import Progress
+from optimizer.decisions import OptimizationDecision
+from optimizer.findings import Finding, FindingStatus
+from optimizer.observe.columns import DeadLetter
+from optimizer.observe.observer import Ledger
+from optimizer.windows import WindowSummary
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Console:
+    """Watches outputs and prints them.
+
+    Args:
+        output: `table` for lines of text, `json` for JSON lines.
+        windows: Kind of the windows to print, or `none`.
+    """
+
+    def __init__(self, output: str, windows: str) -> None:
+        self.counts: Counter[str] = Counter()
+        self.rules: Counter[str] = Counter()
+        self.statuses: Counter[str] = Counter()
+        self.ledgers: dict[str, Mapping[str, int]] = {}
+        self._render = rendering.as_json if output == "json" else rendering.as_line
+        self._windows = windows
+        self._progress = Progress()
+
+    def watch(self, output: Any) -> None:
+        """See one output."""
+        match output:
+            case WindowSummary():
+                self.counts["windows"] += 1
+                if output.kind == self._windows:
+                    self._print(output)
+                self._progress.tell(f"{output.end:%Y-%m-%d %H:%M}  {self._account()}")
+            case Finding():
+                if output.status is FindingStatus.OPEN and output.seen == output.since:
+                    self.rules[output.rule] += 1
+                self._print(output)
+            case OptimizationDecision():
+                self.statuses[output.status] += 1
+                self._print(output)
+            case DeadLetter():
+                self.counts[f"set aside: {output.reason}"] += 1
+            case Ledger():
+                self.ledgers[output.partition] = output.counts
+
+    def close(self, seconds: float) -> None:
+        """Print the closing account."""
+        self._progress.clear()
+        findings = ", ".join(f"{rule} {count}" for rule, count in sorted(self.rules.items()))
+        decisions = ", ".join(f"{name} {count}" for name, count in sorted(self.statuses.items()))
+        sys.stderr.write(
+            f"\n{self._account()} in {seconds:.1f} s\n"
+            f"findings:  {findings or 'none'}\ndecisions: {decisions or 'none'}\n"
+        )
+
+    def _print(self, output: Any) -> None:
+        self._progress.clear()
+        sys.stdout.write(self._render(output) + "\n")
+        sys.stdout.flush()
+
+    def _account(self) -> str:
+        total: Counter[str] = Counter()
+        for counts in self.ledgers.values():
+            total.update(counts)
+        parts = [
+            f"{total['records']:,} records",
+            f"{total['counted'] + total['corrected']:,} calls",
+        ]
+        parts += [f"{total[name]:,} {name}" for name in ("duplicate", "late") if total[name]]
+        parts += [f"{count:,} {name}" for name, count in sorted(self.counts.items())]
+        return ", ".join(parts)

@@ -1,0 +1,146 @@
+"""`llm-optimizer decisions`: look at what was decided, in the views and in the log."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from connectors.api import rendering
+from connectors.api.opening import open_log, open_store
+from connectors.codecs import from_json
+from connectors.configuration import load
+from connectors.publisher import DECISIONS
+from optimizer.decisions import OptimizationDecision
+from optimizer.errors import NotFound
+from optimizer.events import CloudEvent
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable
+
+    from optimizer.ports import Row, Store
+
+_EVERY_S = 0.5
+_SHORT = 8  # digits of an id in a list
+_MOST = 100_000
+
+
+def listing(options: argparse.Namespace) -> int:
+    """Print the newest decisions, a line each."""
+    with closing(open_store(_database(options))) as store:
+        found = [
+            decision
+            for decision in map(_decision, store.scan("decisions", limit=_MOST))
+            if decision.route.startswith(options.route)
+            and (not options.status or decision.status == options.status)
+        ][: options.limit]
+    if options.output == "json":
+        _print(rendering.as_json(decision) for decision in found)
+        return 0
+    rows = [
+        (
+            decision.id[:_SHORT],
+            f"{decision.created_at:%Y-%m-%d %H:%M}",
+            decision.route,
+            decision.rule,
+            str(decision.status),
+            f"{decision.incumbent} -> {decision.candidate}",
+        )
+        for decision in found
+    ]
+    head = ("id", "created (UTC)", "route", "rule", "status", "change")
+    _print([rendering.as_table(head, rows) if rows else "no decisions"])
+    return 0
+
+
+def showing(options: argparse.Namespace) -> int:
+    """Print one decision, whole."""
+    with closing(open_store(_database(options))) as store:
+        row = _only(store, options.id)
+    if options.output == "json":
+        _print([row.value.decode()])
+        return 0
+    _print(_lines(json.loads(row.value)))
+    return 0
+
+
+def tailing(options: argparse.Namespace) -> int:
+    """Print decisions as they are appended to the log, a repeated event once."""
+    seen: set[str] = set()
+    render = rendering.as_json if options.output == "json" else rendering.as_line
+    with closing(open_log(_database(options))) as log:
+        position = max(log.end(DECISIONS) - options.limit, 0)
+        while True:
+            entries = log.read(DECISIONS, position)
+            for entry in entries:
+                position = entry.position + 1
+                event = from_json(CloudEvent, entry.value)
+                if event.id not in seen:
+                    seen.add(event.id)
+                    data = json.dumps(event.data).encode()
+                    _print([render(from_json(OptimizationDecision, data))])
+            if not entries:
+                if options.no_follow:
+                    return 0
+                time.sleep(_EVERY_S)
+
+
+def _database(options: argparse.Namespace) -> str:
+    if options.db:
+        if not Path(options.db).exists():
+            raise NotFound(f"{options.db}: no such database: --db names optimizer.db of a run")
+        return f"sqlite://{options.db}"
+    settings = load(options.config, os.environ)
+    return str(settings.database.connection_string)
+
+
+def _only(store: Store, beginning: str) -> Row:
+    rows = list(store.scan("decisions", prefix=beginning, limit=2))
+    if not rows:
+        raise NotFound(f"no decision begins with {beginning!r}: see `llm-optimizer decisions list`")
+    if len(rows) > 1:
+        raise NotFound(f"several decisions begin with {beginning!r}: give more of the id")
+    return rows[0]
+
+
+def _decision(row: Row) -> OptimizationDecision:
+    return from_json(OptimizationDecision, row.value)
+
+
+def _lines(value: dict[str, Any], indent: str = "") -> Iterable[str]:
+    for name, item in value.items():
+        match item:
+            case dict() if item:
+                yield f"{indent}{name}:"
+                yield from _lines(item, indent + "  ")
+            case [dict(), *_]:
+                yield f"{indent}{name}:"
+                for each in item:
+                    first, *rest = _lines(each, indent + "    ")
+                    yield f"{indent}  - {first.strip()}"
+                    yield from rest
+            case _:
+                yield f"{indent}{name}: {_told(item)}"
+
+
+def _told(value: Any) -> str:
+    match value:
+        case None:
+            return "not known"
+        case [] | {}:
+            return "none"
+        case list():
+            return ", ".join(map(str, value))
+        case _:
+            return str(value)
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        sys.stdout.write(line + "\n")
+    sys.stdout.flush()

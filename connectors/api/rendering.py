@@ -1,0 +1,76 @@
+"""What the job says, as lines a person reads, or as JSON lines a program reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from connectors.codecs import plain, to_json
+from optimizer.decisions import OptimizationDecision
+from optimizer.findings import Finding, FindingStatus
+from optimizer.windows import WindowSummary
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+_TYPES = {WindowSummary: "window", Finding: "finding", OptimizationDecision: "decision"}
+
+
+def as_json(output: Any) -> str:
+    """Give an output as one line of JSON, its kind under `type`."""
+    return to_json({"type": _TYPES[type(output)], **plain(output)}).decode()
+
+
+def as_line(output: Any) -> str:
+    """Give an output as one line of text."""
+    match output:
+        case WindowSummary():
+            return f"{_minute(output.end)}  window    {output.route}  {_window(output)}"
+        case Finding():
+            at = output.until or output.seen
+            return f"{_minute(at)}  FINDING   {output.route}  {_finding(output)}"
+        case OptimizationDecision():
+            return f"{_minute(output.updated_at)}  DECISION  {output.route}  {_decision(output)}"
+    return str(output)
+
+
+def as_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Give rows under a head, columns aligned."""
+    widths = [max(len(row[at]) for row in [head, *rows]) for at in range(len(head))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [head, *rows]
+    )
+
+
+def _minute(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M}"
+
+
+def _window(summary: WindowSummary) -> str:
+    parts = [f"{summary.kind:<3}", f"{summary.arm}", f"{summary.calls:,} calls"]
+    if summary.latency_p95_ms is not None:
+        parts.append(f"p50 {summary.latency_p50_ms:,.0f} ms, p95 {summary.latency_p95_ms:,.0f} ms")
+    if summary.calls:
+        parts.append(f"{summary.errors / summary.calls:.1%} errors")
+    if summary.priced:
+        parts.append(f"${summary.cost_usd:,.2f}")
+    if summary.priced < summary.calls:
+        parts.append(f"{summary.calls - summary.priced:,} unpriced")
+    if summary.score_mean is not None:
+        parts.append(f"score {summary.score_mean:.2f} of {summary.scores:,}")
+    return "  ".join(parts)
+
+
+def _finding(finding: Finding) -> str:
+    state = "over" if finding.status is FindingStatus.CLOSED else str(finding.severity)
+    return f"{state}: {finding.title}"
+
+
+def _decision(decision: OptimizationDecision) -> str:
+    changes = ", ".join(
+        f"{change.parameter} {change.old_value} -> {change.new_value}"
+        for change in decision.changes
+    )
+    reason = f" ({decision.reason})" if decision.reason else ""
+    return f"{decision.status}{reason}: {changes}. {decision.rationale}"
