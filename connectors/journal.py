@@ -1,4 +1,4 @@
-"""The program's own log: a constant name and fields, as text or as JSON lines, on standard error."""
+"""The program's own log: constant names and fields, as text or JSON lines, on standard error."""
 
 from __future__ import annotations
 

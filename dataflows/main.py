@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from dataflows import optimize  # noqa: PLC0415 - the engine is loaded when it is needed
+    from dataflows import live  # noqa: PLC0415 - the engine is loaded when it is needed
 
-    return optimize.command(options)
+    return live.command(options)
 
 
 def _replay(options: argparse.Namespace) -> int:

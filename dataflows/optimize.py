@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
-from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bytewax.operators as op
@@ -18,30 +15,23 @@ from bytewax.dataflow import Dataflow
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from bytewax.recovery import RecoveryConfig, init_db_dir
 
-from connectors.api.console import Console
-from connectors.api.opening import open_log, open_store
 from connectors.codecs import from_json
-from connectors.configuration import load
-from connectors.following import PARTITION, Follower
-from connectors.journal import note, open_journal
 from connectors.otlp import OtlpDecoder
 from connectors.prices import open_prices
-from connectors.publisher import Publisher
-from connectors.recordings import RecordingReader, RecordingWriter
 from dataflows.control import control
-from dataflows.ingest import RecordingSource
 from dataflows.observe import observe
 from optimizer.controller import Controller
-from optimizer.errors import SettingsInvalid
 from optimizer.events import FeedbackEvent
 from optimizer.observe.observer import EDGE, Observer
 from optimizer.observe.partition import Partition, StreamRules
 from optimizer.shard import Shard
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
+    from pathlib import Path
 
+    from connectors.publisher import Publisher
+    from dataflows.ingest import RecordingSource
     from optimizer.settings import Settings
 
 SECOND_NS = 1_000_000_000
@@ -129,64 +119,6 @@ def stop_on_signals() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     return stop
-
-
-def command(options: argparse.Namespace) -> int:
-    """Follow live telemetry until told to stop."""
-    settings = load(options.config, os.environ)
-    if not settings.input.path:
-        raise SettingsInvalid(
-            ["input.path is not set: name the file or folder to follow (OPTIMIZER_INPUT__PATH)"]
-        )
-    open_journal(settings.observability.log_level, as_json=settings.observability.json_logging)
-    data = Path(settings.service.data_dir)
-    console = Console(options.output, options.windows)
-    stop = stop_on_signals()
-    began = time.monotonic()  # noqa: TID251 - an edge: it tells how long the run took
-    with ExitStack() as stack:
-        writer = stack.enter_context(closing(RecordingWriter(data / "inputs", [PARTITION])))
-        source = _live_source(settings, writer, data, stop)
-        publisher = open_publisher(stack, settings, data, console.watch)
-        note("info", "job_started", input=settings.input.path, data_dir=data)
-        execute(
-            Job(settings=settings, source=source, publisher=publisher, recovery=data / "recovery")
-        )
-    console.close(time.monotonic() - began)  # noqa: TID251 - see above
-    note("info", "job_stopped", input=settings.input.path)
-    return 0
-
-
-def _live_source(
-    settings: Settings, writer: RecordingWriter, data: Path, stop: threading.Event
-) -> RecordingSource:
-    """Follow the input into a recording, and read that: live and replay are one path."""
-    reader = RecordingReader(data / "inputs")
-    follower = Follower(
-        Path(str(settings.input.path)),
-        data / "positions.json",
-        writer,
-        time.time_ns,  # noqa: TID251 - an edge: it stamps what arrives
-        reader.next_offsets()[PARTITION],
-    )
-    return RecordingSource(reader, [PARTITION], more=follower.poll, stop=stop.is_set)
-
-
-def open_publisher(
-    stack: ExitStack,
-    settings: Settings,
-    data: Path,
-    watch: Callable[[Any], None],
-) -> Publisher:
-    """Open log, dead letters and store for as long as the stack is open."""
-    database, timeout = settings.database.connection_string, settings.database.timeout_secs
-    letters = database if database == "memory://" else f"sqlite://{data / 'dead_letters.db'}"
-    return Publisher(
-        stack.enter_context(closing(open_log(database, timeout))),
-        stack.enter_context(closing(open_log(letters, timeout))),
-        stack.enter_context(closing(open_store(database, timeout))),
-        settings.service.name,
-        watch,
-    )
 
 
 class PublisherSink(FixedPartitionedSink[Any, None]):

@@ -15,7 +15,8 @@ from connectors.api.console import Console
 from connectors.configuration import load
 from connectors.recordings import open_reader
 from dataflows.ingest import RecordingSource
-from dataflows.optimize import Job, execute, open_publisher, stop_on_signals
+from dataflows.live import open_publisher
+from dataflows.optimize import Job, execute, stop_on_signals
 from optimizer.errors import OptimizerError, SettingsInvalid
 
 if TYPE_CHECKING:

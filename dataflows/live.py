@@ -1,0 +1,85 @@
+"""`llm-optimizer run`: the job on live telemetry, kept as a recording as it comes."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from connectors.api.console import Console
+from connectors.api.opening import open_log, open_store
+from connectors.configuration import load
+from connectors.following import PARTITION, Follower
+from connectors.journal import note, open_journal
+from connectors.publisher import Publisher
+from connectors.recordings import RecordingReader, RecordingWriter
+from dataflows.ingest import RecordingSource
+from dataflows.optimize import Job, execute, stop_on_signals
+from optimizer.errors import SettingsInvalid
+
+if TYPE_CHECKING:
+    import argparse
+    import threading
+    from collections.abc import Callable
+
+    from optimizer.settings import Settings
+
+
+def command(options: argparse.Namespace) -> int:
+    """Follow live telemetry until told to stop."""
+    settings = load(options.config, os.environ)
+    if not settings.input.path:
+        raise SettingsInvalid(
+            ["input.path is not set: name the file or folder to follow (OPTIMIZER_INPUT__PATH)"]
+        )
+    open_journal(settings.observability.log_level, as_json=settings.observability.json_logging)
+    data = Path(settings.service.data_dir)
+    console = Console(options.output, options.windows)
+    stop = stop_on_signals()
+    began = time.monotonic()  # noqa: TID251 - an edge: it tells how long the run took
+    with ExitStack() as stack:
+        writer = stack.enter_context(closing(RecordingWriter(data / "inputs", [PARTITION])))
+        source = _live_source(settings, writer, data, stop)
+        publisher = open_publisher(stack, settings, data, console.watch)
+        note("info", "job_started", input=settings.input.path, data_dir=data)
+        execute(
+            Job(settings=settings, source=source, publisher=publisher, recovery=data / "recovery")
+        )
+    console.close(time.monotonic() - began)  # noqa: TID251 - see above
+    note("info", "job_stopped", input=settings.input.path)
+    return 0
+
+
+def _live_source(
+    settings: Settings, writer: RecordingWriter, data: Path, stop: threading.Event
+) -> RecordingSource:
+    """Follow the input into a recording, and read that: live and replay are one path."""
+    reader = RecordingReader(data / "inputs")
+    follower = Follower(
+        Path(str(settings.input.path)),
+        data / "positions.json",
+        writer,
+        time.time_ns,  # noqa: TID251 - an edge: it stamps what arrives
+        reader.next_offsets()[PARTITION],
+    )
+    return RecordingSource(reader, [PARTITION], more=follower.poll, stop=stop.is_set)
+
+
+def open_publisher(
+    stack: ExitStack,
+    settings: Settings,
+    data: Path,
+    watch: Callable[[Any], None],
+) -> Publisher:
+    """Open log, dead letters and store for as long as the stack is open."""
+    database, timeout = settings.database.connection_string, settings.database.timeout_secs
+    letters = database if database == "memory://" else f"sqlite://{data / 'dead_letters.db'}"
+    return Publisher(
+        stack.enter_context(closing(open_log(database, timeout))),
+        stack.enter_context(closing(open_log(letters, timeout))),
+        stack.enter_context(closing(open_store(database, timeout))),
+        settings.service.name,
+        watch,
+    )
