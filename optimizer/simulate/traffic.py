@@ -79,7 +79,7 @@ def ask(world: World, route: SimulatedRoute) -> tuple[Asked, Callers]:
     made = _made(world, route, arrivals.at_ns, random("traffic"))
     rows, count = made.rows, len(made.rows)
     at_ns = np.minimum(arrivals.at_ns[rows] + made.later_ns, length_ns - 1)
-    task = random("tasks").integers(0, 1 if route.tasks is None else len(route.tasks), count)
+    task = random("tasks").integers(0, route.tasks, count)
     own_pace = route.users.effects(random("effects"), user)
     asked = Asked(
         at_ns=at_ns,
@@ -116,8 +116,8 @@ def _demand(arrivals: Arrivals, random: np.random.Generator, rows: Ints) -> Floa
 def _cells(route: SimulatedRoute, task: Ints, random: np.random.Generator) -> NDArray[np.int16]:
     if not route.cells:
         return np.full(len(task), -1, np.int16)
-    if route.tasks is not None:
-        return route.tasks[task].astype(np.int16)
+    if route.task_cell is not None:
+        return route.task_cell[task].astype(np.int16)
     edges = np.cumsum([cell.share for cell in route.cells])[:-1]
     return np.searchsorted(edges, random.random(len(task)), side="right").astype(np.int16)
 

@@ -109,8 +109,9 @@ class SimulatedRoute:
         unit: What an assignment sticks to.
         revision: The document revision on the stamps; 0 = spans carry no stamps.
         cells: Its contexts; empty for none.
-        tasks: `(n_tasks,)` of a recorded route: the cell each task belongs to, -1 for none; None
-            for a route that is wholly drawn. Each call is one of the tasks.
+        tasks: How many tasks its arms were recorded on; each call is one of them. 1 where nothing
+            is recorded.
+        task_cell: `(tasks,)` the cell of each task; None = cells are drawn by their shares.
         tokens_in: Input tokens where neither arm nor arrivals tell.
         tokens_out: Output tokens where neither arm nor arrivals tell.
         scores: How calls are judged.
@@ -126,7 +127,8 @@ class SimulatedRoute:
     unit: Unit = Unit.CONVERSATION
     revision: int = 1
     cells: tuple[Cell, ...] = ()
-    tasks: NDArray[np.int64] | None = None
+    tasks: int = 1
+    task_cell: NDArray[np.int64] | None = None
     tokens_in: Quantity | None = None
     tokens_out: Quantity | None = None
     scores: Scores = field(default_factory=Scores)
