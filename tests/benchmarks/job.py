@@ -1,0 +1,71 @@
+"""The real job over records in memory: everything but the way in is the product's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from connectors.logs.memory import MemoryLog
+from connectors.publisher import Publisher
+from connectors.stores.memory import MemoryStore
+from dataflows.ingest import RecordingSource
+from dataflows.optimize import Job, execute
+from optimizer.settings import validate
+from optimizer.windows import WindowSummary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from optimizer.observe.columns import Record
+    from optimizer.settings import Settings
+
+
+class MemoryReader:
+    """Records in memory, read as a recording is."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._records = records
+
+    def read(self, cursor: str | None = None) -> list[tuple[Record, str]]:
+        start = int(cursor or 0)
+        part = self._records[start : start + 64]
+        return [(record, str(start + at + 1)) for at, record in enumerate(part)]
+
+
+def settings(**other: Any) -> Settings:
+    """Give settings; `recovery_interval_secs` and the like by their sections."""
+    return validate(other)
+
+
+def run_job(
+    records: Sequence[Record],
+    made: Settings,
+    *,
+    watch: Callable[[Any], None] = lambda _: None,
+    recovery: Path | None = None,
+    batch: int = 16,
+    due: Callable[[int], int] | None = None,
+) -> None:
+    """Run the job over records until their end."""
+    source = RecordingSource(MemoryReader(records), ["p0"], batch=batch, due=due)
+    run_source(source, made, watch=watch, recovery=recovery)
+
+
+def run_source(
+    source: RecordingSource,
+    made: Settings,
+    *,
+    watch: Callable[[Any], None] = lambda _: None,
+    recovery: Path | None = None,
+) -> int:
+    """Run the job over a source; give how many windows closed."""
+    windows = 0
+
+    def see(output: Any) -> None:
+        nonlocal windows
+        windows += isinstance(output, WindowSummary)
+        watch(output)
+
+    publisher = Publisher(MemoryLog(), MemoryLog(), MemoryStore(), "bench", see)
+    execute(Job(settings=made, source=source, publisher=publisher, recovery=recovery))
+    return windows
