@@ -1,1 +1,5 @@
-"""Strategies and constraints: findings in, decisions out."""
+"""Strategies: findings in, proposed changes out."""
+
+from optimizer.decide.thresholds import Thresholds
+
+STRATEGIES = (Thresholds(),)

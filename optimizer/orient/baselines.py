@@ -1,0 +1,178 @@
+"""Usual levels: what a metric of an arm is by itself, so that a change can be told from a rhythm.
+
+A window's mean is taken as: usual level + rhythm of the hour of day + wandering between windows +
+noise of the calls in it. Level, rhythm and the size of the wandering are learnt from five-minute
+and hourly windows, exponentially weighted. What is out of the ordinary is clipped before it is
+learnt, so that one anomaly does not hide the next.
+
+Without the rhythm an ordinary day (a quarter up and down) hides a lasting rise of a half; without
+the wandering, load that comes and goes within the hour is reported daily.
+
+Source: the split into levels of variance, Cochran, "Sampling Techniques", 1977, chapter 10; the
+clipping, Huber, "Robust Statistics", 1981, section 1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+LEARN_MINUTES = 5  # disjoint five-minute windows teach the level
+WARM_WINDOWS = 6  # half an hour with traffic, before which nothing is said
+LEVEL_HALF_LIFE = 12 * 60.0  # minutes; much shorter would follow the rhythm, and lag behind it
+SPREAD_HALF_LIFE = 24 * 60.0  # minutes; a whole day, so that every hour's wandering is in it
+PRIOR_WINDOWS = 12.0  # the assumed wandering counts as much as one hour of clear windows
+CLIP_SD = 3.0
+LEAST_RHYTHM_GAIN = 0.25  # of a new day, once several days are known
+CALLS_REMEMBERED = 500  # for the variance of single calls
+HOURS = 24
+THOUSANDTHS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """What is assumed of a kind of metric before telemetry shows it, in the metric's own unit.
+
+    Attributes:
+        wander_sd: Standard deviation between windows, at first.
+        least_wander_sd: The same, at least; without a floor a still metric would cry at a whisper.
+        call_sd: Standard deviation between calls, at first.
+    """
+
+    wander_sd: float
+    least_wander_sd: float
+    call_sd: float
+
+
+class Sample(NamedTuple):
+    """A window's mean: how many calls, their mean, their standard deviation."""
+
+    n: int
+    mean: float
+    sd: float
+
+
+class Baseline(NamedTuple):
+    """The usual level of one metric of one arm. A tuple, because thousands of them are stored.
+
+    Attributes:
+        level: Usual mean, without the rhythm.
+        weight: Clear windows it rests on.
+        wander: Variance between windows.
+        wander_weight: Clear windows that rests on.
+        call_variance: Variance between calls of one window.
+        minute: End of the newest window learnt, minutes since the epoch.
+        windows: Windows learnt since it began.
+        hours: Hours learnt.
+        rhythm: Departure from the level by hour of the day (UTC), thousandths; empty at first.
+    """
+
+    level: float
+    weight: float
+    wander: float
+    wander_weight: float
+    call_variance: float
+    minute: int
+    windows: int = 0
+    hours: int = 0
+    rhythm: tuple[int, ...] = ()
+
+
+class Departure(NamedTuple):
+    """How far a window is from what is usual.
+
+    Attributes:
+        usual: What was to be expected.
+        difference: The window's mean less that.
+        z: The difference in standard deviations.
+    """
+
+    usual: float
+    difference: float
+    z: float
+
+
+def expected(baseline: Baseline, start: int, end: int) -> float:
+    """Give the usual mean of a window, from its first to after its last minute since the epoch.
+
+    Between the middles of two hours the rhythm runs straight.
+    """
+    rhythm = baseline.rhythm
+    if not rhythm:
+        return baseline.level
+    place = (start + end - 60) / 120 % HOURS
+    hour = int(place)
+    share = place - hour
+    departure = rhythm[hour] * (1 - share) + rhythm[(hour + 1) % HOURS] * share
+    return baseline.level + departure / THOUSANDTHS
+
+
+def departure(
+    baseline: Baseline, scale: Scale, sample: Sample, start: int, end: int
+) -> Departure | None:
+    """Compare a window with what is usual; None while too little is known."""
+    if baseline.windows < WARM_WINDOWS:
+        return None
+    usual = expected(baseline, start, end)
+    wander = max(baseline.wander, scale.least_wander_sd**2) * (1 + 1 / baseline.weight)
+    difference = sample.mean - usual
+    return Departure(
+        usual, difference, difference / math.sqrt(baseline.call_variance / sample.n + wander)
+    )
+
+
+def learn(baseline: Baseline | None, scale: Scale, sample: Sample, end: int) -> Baseline:
+    """Learn level and wandering from a five-minute window that ends at a minute."""
+    if baseline is None:
+        baseline = Baseline(0.0, 0.0, scale.wander_sd**2, PRIOR_WINDOWS, scale.call_sd**2, end)
+    noise = baseline.call_variance / sample.n
+    wander = max(baseline.wander, scale.least_wander_sd**2)
+    clear = wander / (wander + noise)  # how much of the window's departure is not noise
+    usual = expected(baseline, end - LEARN_MINUTES, end)
+    elapsed = end - baseline.minute
+    weight = baseline.weight * 0.5 ** (elapsed / LEVEL_HALF_LIFE) + clear
+    if not baseline.windows:
+        step, variance, wander_weight = sample.mean - usual, baseline.wander, PRIOR_WINDOWS
+    else:
+        step = _clipped(sample.mean - usual, math.sqrt(wander + noise))
+        wander_weight = baseline.wander_weight * 0.5 ** (elapsed / SPREAD_HALF_LIFE) + clear**2
+        surplus = step * step - noise - baseline.wander
+        variance = max(baseline.wander + clear**2 / wander_weight * surplus, 0.0)
+        step *= clear / weight
+    more = sample.n - 1
+    gain = more / (more + CALLS_REMEMBERED)
+    return baseline._replace(
+        level=baseline.level + step,
+        weight=weight,
+        wander=variance,
+        wander_weight=wander_weight,
+        call_variance=baseline.call_variance + gain * (sample.sd**2 - baseline.call_variance),
+        minute=end,
+        windows=baseline.windows + 1,
+    )
+
+
+def learn_rhythm(baseline: Baseline, scale: Scale, sample: Sample, end: int) -> Baseline:
+    """Learn the rhythm from an hourly window that ends at a minute."""
+    rhythm = baseline.rhythm or (0,) * HOURS
+    hour = (end // 60 - 1) % HOURS
+    # An hour's mean of a course that runs straight between the middles of hours.
+    here = (rhythm[hour - 1] + 6 * rhythm[hour] + rhythm[(hour + 1) % HOURS]) / 8 / THOUSANDTHS
+    wander = max(baseline.wander, scale.least_wander_sd**2)
+    noise = baseline.call_variance / sample.n
+    step = _clipped(sample.mean - baseline.level - here, math.sqrt(wander + noise))
+    gain = max(1 / (1 + baseline.hours // HOURS), LEAST_RHYTHM_GAIN) * wander / (wander + noise)
+    learnt = rhythm[hour] + round(gain * step * THOUSANDTHS)
+    return baseline._replace(
+        hours=baseline.hours + 1, rhythm=(*rhythm[:hour], learnt, *rhythm[hour + 1 :])
+    )
+
+
+def renewed(baseline: Baseline, scale: Scale) -> Baseline:
+    """Give a baseline that takes the next window as its level, and keeps its rhythm."""
+    return baseline._replace(weight=0.0, windows=0, wander=scale.wander_sd**2)
+
+
+def _clipped(step: float, sd: float) -> float:
+    return min(max(step, -CLIP_SD * sd), CLIP_SD * sd)
