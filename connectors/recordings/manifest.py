@@ -72,12 +72,12 @@ class Manifest:
         return {number: RecordKind(known[name]) for name, number in self.kinds.items()}
 
 
-def read_manifest(folder: Path, form: Form) -> Manifest:
+def read_manifest(folder: Path, form: Form | None = None) -> Manifest:
     """Read what a recording says of itself.
 
     Args:
         folder: The recording.
-        form: How it must be kept.
+        form: How it must be kept; None for any way.
 
     Raises:
         RecordingInvalid: The folder is no recording, or one of another form.
@@ -95,7 +95,7 @@ def read_manifest(folder: Path, form: Form) -> Manifest:
         manifest = from_json(Manifest, data)
     except (msgspec.DecodeError, DecodeFailed, InvalidEvent) as error:
         raise RecordingInvalid(f"{path}: {error}: name a folder with a recording") from error
-    if manifest.form is not form:
+    if form and manifest.form is not form:
         raise RecordingInvalid(f"{path}: form is {manifest.form}: must be {form} here")
     return manifest
 

@@ -53,8 +53,10 @@ def encode(record: Record) -> bytes:
     """Give the bytes of a record, its length before them.
 
     Raises:
-        ValueError: A number is negative or too large.
+        ValueError: A number is negative or too large, or its body is not bytes.
     """
+    if not isinstance(record.body, bytes):
+        raise ValueError("calls as columns: only a recording of columns holds them")  # noqa: TRY004
     message: bytes = _Message(**record._asdict()).SerializeToString()
     return varint(len(message)) + message
 
