@@ -59,8 +59,15 @@ class CallKey(NamedTuple):
     cell: str = ""
 
 
+MOST_KEYS = 1 << 17  # a sketch code has room for 2^18 arms
+POOLED = CallKey("~other/~other/~other", "~other")
+
+
 class KeyTable:
     """Codes for keys, handed out in order of first sight; no output may depend on a code.
+
+    When `MOST_KEYS` are there, every new key counts as `POOLED`, so memory stays bounded whatever
+    names come in.
 
     Attributes:
         keys: The key of each code.
@@ -82,6 +89,8 @@ class KeyTable:
         """Give the code of a key, a new one at first sight."""
         code = self._codes.get(key)
         if code is None:
+            if len(self.keys) >= MOST_KEYS and key != POOLED:
+                return self.code(POOLED)
             code = self._codes[key] = len(self.keys)
             self.keys.append(key)
             self.arms.append(code)

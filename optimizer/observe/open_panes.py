@@ -156,6 +156,23 @@ class OpenPane:
                 (columns.key[slotted], columns.slot[slotted], values[slotted][:, SLOT_COLUMNS])
             )
 
+    def live(self) -> list[int]:
+        """Give the codes of keys that calls were added for, and of their arms."""
+        arms = [codes >> ROW_SHIFT for codes in self.codes]
+        live = [np.flatnonzero(self.sums.any(axis=1)), *arms]
+        codes: list[int] = np.unique(np.concatenate(live)).tolist()
+        return codes
+
+    def recode(self, code_of: NDArray[np.int32]) -> None:
+        """Follow a new key table; `code_of` gives the new code of each live old one."""
+        live = np.flatnonzero(self.sums.any(axis=1))
+        sums = np.zeros((int(code_of.max()) + 1, _WIDTH), np.int64)
+        sums[code_of[live]] = self.sums[live]
+        self.sums = sums
+        low = np.int32((1 << ROW_SHIFT) - 1)
+        self.codes = [(code_of[c >> ROW_SHIFT] << ROW_SHIFT) | (c & low) for c in self.codes]
+        self.slots = [(code_of[keys], slots, values) for keys, slots, values in self.slots]
+
     def seal(self, partition: str, pane: int, late_at_ns: int, table: KeyTable) -> Pane:
         """Give what was added as a pane; rows, cells and slots sorted by name."""
         arm_of, rank = table.order()

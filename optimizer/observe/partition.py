@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     Ids = NDArray[np.uint64]
 
 
+RENEW_KEYS = 1 << 15  # keys in the table before those that are gone are looked for
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamRules:
     """How event time is read.
@@ -73,6 +76,7 @@ class Partition:
         self._rules = rules
         self.open: dict[int, OpenPane] = {}
         self.sealed: dict[int, Ids] = {}
+        self._most_keys = RENEW_KEYS
 
     def take(self, record: Record, columns: Columns) -> Observed:
         """Take one record's calls.
@@ -195,3 +199,16 @@ class Partition:
         oldest = self.watermark_ns - self._rules.dedupe_ns
         for pane in [pane for pane in self.sealed if (pane + 1) * PANE_NS <= oldest]:
             del self.sealed[pane]
+        if len(self.table) > self._most_keys:
+            self._renew_table()
+
+    def _renew_table(self) -> None:
+        """Begin a new key table with the keys of open panes: names that are gone are let go."""
+        old = self.table
+        live = sorted({code for pane in self.open.values() for code in pane.live()})
+        self.table = KeyTable(old.keys[code] for code in live)
+        code_of = np.zeros(len(old), np.int32)
+        code_of[live] = [self.table.code(old.keys[code]) for code in live]
+        for pane in self.open.values():
+            pane.recode(code_of)
+        self._most_keys = max(RENEW_KEYS, 4 * len(self.table))

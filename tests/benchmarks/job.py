@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from connectors.logs.memory import MemoryLog
 from connectors.publisher import Publisher
 from connectors.stores.memory import MemoryStore
 from dataflows.ingest import RecordingSource
+from dataflows.live import open_publisher
 from dataflows.optimize import Job, execute
 from optimizer.settings import validate
 from optimizer.windows import WindowSummary
@@ -37,18 +40,29 @@ def settings(**other: Any) -> Settings:
     return validate(other)
 
 
-def run_job(
+def run_job(reader: Any, made: Settings, *, recovery: Path | None = None, batch: int = 16) -> int:
+    """Run the job over what a reader gives until its end; give how many windows closed."""
+    source = RecordingSource(reader, ["p0"], batch=batch)
+    return run_source(source, made, recovery=recovery)
+
+
+def run_source_durably(
     records: Sequence[Record],
     made: Settings,
-    *,
-    watch: Callable[[Any], None] = lambda _: None,
-    recovery: Path | None = None,
-    batch: int = 16,
-    due: Callable[[int], int] | None = None,
+    folder: Path,
+    watch: Callable[[Any], None],
+    due: Callable[[int], int],
 ) -> None:
-    """Run the job over records until their end."""
-    source = RecordingSource(MemoryReader(records), ["p0"], batch=batch, due=due)
-    run_source(source, made, watch=watch, recovery=recovery)
+    """Run the job with recovery, log and store on disk, records given when they are due."""
+    source = RecordingSource(MemoryReader(records), ["p0"], due=due)
+    made = replace(
+        made, database=replace(made.database, connection_string=f"sqlite://{folder}/optimizer.db")
+    )
+    with ExitStack() as stack:
+        publisher = open_publisher(stack, made, folder, watch)
+        execute(
+            Job(settings=made, source=source, publisher=publisher, recovery=folder / "recovery")
+        )
 
 
 def run_source(
