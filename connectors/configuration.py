@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -50,7 +51,16 @@ def load(path: Path | None, environment: Mapping[str, str]) -> Settings:
     faults: list[str] = []
     given = {} if path is None else _read(path, faults)
     values = _from_variables(environment, faults)
-    return validate(given, values, tuple(faults))
+    settings = validate(given, values, tuple(faults))
+    return settings if path is None else _from_the_file_on(settings, path.parent, values)
+
+
+def _from_the_file_on(settings: Settings, folder: Path, values: Mapping[str, Any]) -> Settings:
+    """Let a relative path in a settings file start from the file's folder."""
+    overrides = settings.prices.overrides
+    if overrides is None or "prices.overrides" in values:
+        return settings
+    return replace(settings, prices=replace(settings.prices, overrides=str(folder / overrides)))
 
 
 def show(settings: Settings) -> str:

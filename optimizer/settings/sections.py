@@ -232,7 +232,11 @@ class PriceSettings:
 
     overrides: str | None = field(
         default=None,
-        metadata=knob("YAML file of prices that win over the published ones", Text(), null=True),
+        metadata=knob(
+            "YAML file of prices that win over the published ones, from the settings file's folder",
+            Text(),
+            null=True,
+        ),
     )
     trust_reported: bool = field(
         default=False,
