@@ -51,16 +51,16 @@ def load(path: Path | None, environment: Mapping[str, str]) -> Settings:
     faults: list[str] = []
     given = {} if path is None else _read(path, faults)
     values = _from_variables(environment, faults)
-    settings = validate(given, values, tuple(faults))
-    return settings if path is None else _from_the_file_on(settings, path.parent, values)
+    return validate(given, values, tuple(faults))
 
 
-def _from_the_file_on(settings: Settings, folder: Path, values: Mapping[str, Any]) -> Settings:
-    """Let a relative path in a settings file start from the file's folder."""
+def located(settings: Settings, path: Path | None) -> Settings:
+    """Let relative paths in settings start from their file's folder; without a file, from here."""
     overrides = settings.prices.overrides
-    if overrides is None or "prices.overrides" in values:
+    if overrides is None or path is None:
         return settings
-    return replace(settings, prices=replace(settings.prices, overrides=str(folder / overrides)))
+    start = path.parent.resolve()
+    return replace(settings, prices=replace(settings.prices, overrides=str(start / overrides)))
 
 
 def show(settings: Settings) -> str:

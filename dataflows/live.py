@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.api.console import Console
 from connectors.api.opening import open_log, open_store
-from connectors.configuration import load
+from connectors.configuration import load, located
 from connectors.following import PARTITION, Follower
 from connectors.journal import note, open_journal
 from connectors.publisher import Publisher
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def command(options: argparse.Namespace) -> int:
     """Follow live telemetry until told to stop."""
-    settings = load(options.config, os.environ)
+    settings = located(load(options.config, os.environ), options.config)
     if not settings.input.path:
         raise SettingsInvalid(
             ["input.path is not set: name the file or folder to follow (OPTIMIZER_INPUT__PATH)"]

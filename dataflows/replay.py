@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from connectors.api.console import Console
-from connectors.configuration import load
+from connectors.configuration import load, located
 from connectors.recordings import open_reader
 from dataflows.ingest import RecordingSource
 from dataflows.live import open_publisher
@@ -29,7 +29,8 @@ SECOND_NS = 1_000_000_000
 def command(options: argparse.Namespace) -> int:
     """Replay what the options name; 130 when it was told to stop before the end."""
     beside = options.recording / "config.yaml"
-    settings = load(options.config or (beside if beside.exists() else None), os.environ)
+    config = options.config or (beside if beside.exists() else None)
+    settings = located(load(config, os.environ), config)
     reader = open_reader(options.recording)
     stop = stop_on_signals()
     source = RecordingSource(
