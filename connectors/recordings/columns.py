@@ -31,14 +31,14 @@ from connectors.recordings.tables import (
     table_of_records,
 )
 from optimizer.errors import RecordingInvalid
-from optimizer.observe.columns import Record, RecordKind
+from optimizer.observe.columns import Block, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 FILE = "columns.parquet"
-_RUN = 1000  # most records of a row group
+_RUN, _RUN_BYTES = 1000, 16 << 20  # a run of records that is longer becomes two row groups
 # Numbers near each other have small differences, which are read faster than anything; ids are not.
 _ENCODING = dict.fromkeys(VALUES.keys() - {"call_id"}, "DELTA_BINARY_PACKED")
 
@@ -173,14 +173,16 @@ def _write_file(path: Path, records: Iterable[Record]) -> tuple[str, ...]:
 
 def _row_groups(records: Iterable[Record]) -> Iterator[Any]:
     run: list[Record] = []
+    size = 0
     for record in records:
-        is_block = record.kind is RecordKind.COLUMNS
-        if not is_block:
+        body = record.body
+        if not isinstance(body, Block):
             run.append(record)
-        if run and (is_block or len(run) == _RUN):
+            size += len(body)
+        if run and (isinstance(body, Block) or len(run) == _RUN or size > _RUN_BYTES):
             yield table_of_records(run)
-            run = []
-        if is_block:
-            yield table_of_block(record)
+            run, size = [], 0
+        if isinstance(body, Block):
+            yield table_of_block(record, body)
     if run:
         yield table_of_records(run)

@@ -72,17 +72,16 @@ def arrow_module() -> Any:
     return pa
 
 
-def table_of_block(record: Record) -> Any:
-    """Lay out the calls of a record of kind `COLUMNS`.
+def table_of_block(record: Record, block: Block) -> Any:
+    """Lay out the calls of a record whose body is a block.
 
     Raises:
         RecordingInvalid: It has none, so no row would tell its place and its marks.
     """
-    pa, block = arrow_module(), record.body
-    if not isinstance(block, Block) or not len(block.columns):
+    pa, rows = arrow_module(), len(block.columns)
+    if not rows:
         where = f"{record.partition} at offset {record.offset}"
         raise RecordingInvalid(f"the block of {where} has no calls: keep its marks as records")
-    rows = len(block.columns)
     distinct, place = _distinct(block.columns.key, len(block.keys))
     keys = [block.keys[code] for code in distinct.tolist()]
     names = {name: [str(getattr(key, name)) for key in keys] for name in CallKey._fields}
