@@ -1,0 +1,176 @@
+"""Records of every kind through one observer: what goes to which shard, what is set aside."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from connectors.codecs import from_json, to_json
+from optimizer.errors import DecodeFailed
+from optimizer.events import (
+    Call,
+    EventSource,
+    EventType,
+    FeedbackEvent,
+    Order,
+    OrderAction,
+    Score,
+)
+from optimizer.observe.columns import Block, CallKey, KeyTable, Record, RecordKind, from_calls
+from optimizer.observe.observer import EDGE, Decoded, Ledger, Observer, Refusal
+from optimizer.observe.partition import Partition, StreamRules
+from optimizer.panes import AT, Mark, Pane, shard_of
+from optimizer.summaries import instant
+
+SECOND = 1_000_000_000
+START = 1_800_000_000 * SECOND
+SHARDS = 4
+
+
+class CallsDecoder:
+    """Bodies are seconds, one call each; `bad` cannot be read, `odd` holds one bad span."""
+
+    def decode(self, body: bytes, table: KeyTable) -> Decoded:
+        if body == b"bad":
+            raise DecodeFailed("not_protobuf", "it says bad")
+        if body == b"odd":
+            return Decoded(from_calls([], table), [Refusal("bad_ids", "15 bytes", b"odd")], {})
+        second = int(body)
+        call = Call(
+            route=f"t/s/r{second % 7}",
+            arm="a",
+            call_id=second + 1,
+            end_ns=START + second * SECOND,
+            latency_ns=SECOND,
+        )
+        return Decoded(from_calls([call], table), [], {"spans": 1})
+
+
+def an_observer() -> Observer:
+    decoder = CallsDecoder()
+    return Observer(
+        Partition("p", StreamRules()), decoder, lambda body: from_json(FeedbackEvent, body), SHARDS
+    )
+
+
+def record(kind: RecordKind, body: bytes | Block = b"", at_s: float = 0, offset: int = 0) -> Record:
+    return Record("p", offset, START + int(at_s * SECOND), kind, body)
+
+
+def event(data: Score | Order, at_s: float, number: int = 0) -> bytes:
+    made = FeedbackEvent(
+        id=f"e{number}",
+        timestamp=instant(START + int(at_s * SECOND)),
+        source=EventSource.USER,
+        event_type=EventType.FEEDBACK,
+        data=data,
+    )
+    return to_json(made)
+
+
+def test_panes_go_to_the_shard_of_their_route_and_marks_to_every_shard() -> None:
+    observer = an_observer()
+    calls, marks = Counter(), Counter()
+    for second in range(120):
+        body = str(second).encode()
+        for target, item in observer.take(record(RecordKind.OTLP, body, second)):
+            if isinstance(item, Pane):
+                assert {f"shard-{shard_of(arm.route, SHARDS)}" for arm in item.arms} == {target}
+                calls[target] += int(item.sums[:, AT["calls"]].sum())
+            elif isinstance(item, Mark):
+                marks[target] += 1
+    assert sum(calls.values()) == 100  # what ended before the watermark's pane
+    assert set(marks.values()) == {13}  # every ten seconds from -20 to 100
+    assert len(marks) == SHARDS
+
+
+def test_what_cannot_be_read_is_set_aside_with_reason_and_bytes_and_the_rest_goes_on() -> None:
+    observer = an_observer()
+    wanted = [
+        (RecordKind.OTLP, b"bad", "not_protobuf"),
+        (RecordKind.OTLP, b"odd", "bad_ids"),
+        (RecordKind.SCORE, b"{}", "invalid_event"),
+        (RecordKind.ORDER, b"\xff\xfe", "not_json"),
+        (RecordKind.ALERT, b"later", "not_available_yet"),
+        (RecordKind.COLUMNS, b"no block", "not_columns"),
+    ]
+    for offset, (kind, body, reason) in enumerate(wanted):
+        ((target, letter),) = observer.take(record(kind, body, offset=offset))
+        assert (target, letter.reason, letter.body) == (EDGE, reason, body)
+        assert (letter.partition, letter.offset) == ("p", offset)
+        assert letter.detail
+    list(observer.take(record(RecordKind.OTLP, b"5")))
+    assert observer.partition.counts["counted"] == 1
+    assert sum(n for name, n in observer.partition.counts.items() if name[:5] == "dead:") == 6
+
+
+def test_a_score_is_summed_when_it_was_given_for_the_arm_it_judges_and_once() -> None:
+    observer = an_observer()
+    score = Score(route="t/s/r1", arm="b", value=0.75, revision=3)
+    for _ in range(2):
+        list(observer.take(record(RecordKind.SCORE, event(score, 12), 12)))
+    targets = list(observer.take(record(RecordKind.HEARTBEAT, at_s=60)))
+    (pane,) = [item for _, item in targets if isinstance(item, Pane)]
+    assert pane.arms == (("t/s/r1", "b", 3),)
+    assert pane.start_ns == START + 10 * SECOND
+    sums = {name: int(pane.sums[0, AT[name]]) for name in ("calls", "scores", "score")}
+    assert sums == {"calls": 0, "scores": 1, "score": 750_000}
+    assert observer.partition.counts["duplicate"] == 1
+
+
+def test_an_order_goes_to_the_shard_of_its_route() -> None:
+    order = Order(route="t/s/r2", action=OrderAction.PAUSE, author="ada")
+    ((target, item),) = an_observer().take(record(RecordKind.ORDER, event(order, 3), 3))
+    assert target == f"shard-{shard_of('t/s/r2', SHARDS)}"
+    assert item.data == order
+
+
+def test_a_stored_block_counts_as_its_records_did() -> None:
+    table = KeyTable()
+    decoder = CallsDecoder()
+    apart, together = an_observer(), an_observer()
+    calls = [decoder.decode(str(second).encode(), table) for second in range(8)]
+    for second in range(8):
+        list(apart.take(record(RecordKind.OTLP, str(second).encode(), second)))
+    rows = from_calls(
+        [
+            Call(
+                route=f"t/s/r{s % 7}",
+                arm="a",
+                call_id=s + 1,
+                end_ns=START + s * SECOND,
+                latency_ns=SECOND,
+            )
+            for s in range(8)
+        ],
+        table,
+    )
+    assert len(calls) == 8
+    block = Block(keys=tuple(table.keys), columns=rows, mark_ns=START + 60 * SECOND)
+    got = [i for _, i in together.take(record(RecordKind.COLUMNS, block, 8)) if isinstance(i, Pane)]
+    ended = list(apart.take(record(RecordKind.HEARTBEAT, at_s=60)))
+    want = [i for _, i in ended if isinstance(i, Pane)]
+    assert [(p.arms, p.sums.tolist()) for p in got] == [(p.arms, p.sums.tolist()) for p in want]
+
+
+def test_the_ledger_is_told_each_minute_of_event_time() -> None:
+    observer = an_observer()
+    ledgers = []
+    for second in range(300):
+        taken = observer.take(record(RecordKind.OTLP, str(second).encode(), second))
+        ledgers += [item for target, item in taken if isinstance(item, Ledger)]
+    assert [ledger.partition for ledger in ledgers] == ["p"] * len(ledgers)
+    assert 4 <= len(ledgers) <= 6
+    assert ledgers[-1].counts["spans"] > 240
+
+
+def test_keys_of_blocks_follow_a_renewed_table() -> None:
+    observer = an_observer()
+    keys = (CallKey("t/s/r", "a"),)
+    rows = from_calls(
+        [Call(route="t/s/r", arm="a", call_id=1, end_ns=START, latency_ns=1)], KeyTable(keys)
+    )
+    list(observer.take(record(RecordKind.COLUMNS, Block(keys=keys, columns=rows))))
+    observer.partition.table = KeyTable([CallKey("t/s/other", "z")])
+    observer.partition.open.clear()
+    list(observer.take(record(RecordKind.COLUMNS, Block(keys=keys, columns=rows.take([0])))))
+    assert CallKey("t/s/r", "a") in observer.partition.table.keys
