@@ -76,12 +76,14 @@ class Tally:
         self.slots = Rows(len(SLOT_SUMS))
         self._codes = [_NOTHING]
         self._counts = [_NOTHING]
+        self._dumped: dict[str, Any] | None = None  # until something is added
 
     def __bool__(self) -> bool:
         return bool(self.arms.names)
 
     def add(self, pane: Pane) -> None:
         """Add a pane."""
+        self._dumped = None
         self._add_arms(pane.arms, pane.sums, pane.codes, pane.counts)
         if pane.cell_names:
             arms = map(pane.arms.__getitem__, pane.cell_rows.tolist())
@@ -93,6 +95,7 @@ class Tally:
 
     def add_closed(self, other: ClosedTally) -> None:
         """Add the arms and sketches of a closed tally; cells and slots end with the minute."""
+        self._dumped = None
         self._add_arms(other.names, other.sums, *other.sketches())
 
     def sketches(self) -> tuple[Ints, Ints]:
@@ -118,13 +121,17 @@ class Tally:
         )
 
     def dump(self) -> dict[str, Any]:
-        """Give the state as plain values."""
-        codes, counts = self.sketches()
-        rows = {
-            name: (rows.names, pack_table(rows.sums))
-            for name, rows in (("arms", self.arms), ("cells", self.cells), ("slots", self.slots))
-        }
-        return {"codes": pack_rising(codes), "counts": pack(counts), **rows}
+        """Give the state as plain values; what has not changed is not packed again."""
+        if self._dumped is None:
+            codes, counts = self.sketches()
+            self._dumped = {
+                "codes": pack_rising(codes),
+                "counts": pack(counts),
+                "arms": (self.arms.names, pack_table(self.arms.sums)),
+                "cells": (self.cells.names, pack_table(self.cells.sums)),
+                "slots": (self.slots.names, pack_table(self.slots.sums)),
+            }
+        return self._dumped
 
     @classmethod
     def load(cls, state: dict[str, Any]) -> Tally:
@@ -158,6 +165,7 @@ class ClosedTally:
         self.sums = sums
         self._codes = codes
         self._counts = counts
+        self._packed_sums: bytes | None = None
 
     def sketches(self) -> tuple[Ints, Ints]:
         """Give the sketch codes in rising order and their counts."""
@@ -165,7 +173,9 @@ class ClosedTally:
 
     def dump(self) -> tuple[Any, ...]:
         """Give the state as plain values."""
-        return (self.names, pack_table(self.sums), self._codes, self._counts)
+        if self._packed_sums is None:
+            self._packed_sums = pack_table(self.sums)
+        return (self.names, self._packed_sums, self._codes, self._counts)
 
     @classmethod
     def load(cls, state: tuple[Any, ...]) -> ClosedTally:
