@@ -8,6 +8,8 @@ Source: RFC 8878 (2021), sections 3.1.1.1 (frame header) and 3.1.1.2 (blocks).
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import zstandard
 
 MAGIC = b"\x28\xb5\x2f\xfd"
@@ -44,6 +46,15 @@ def decompress(frame: bytes) -> bytes:
         raise FrameBroken(f"the frame is damaged ({error})") from error
 
 
+def is_sound(frame: bytes) -> bool:
+    """Tell whether one whole frame can be decompressed."""
+    try:
+        decompress(frame)
+    except FrameBroken:
+        return False
+    return True
+
+
 def frame_end(data: bytes, start: int = 0) -> int | None:
     """Find where the frame ends that begins at `start`.
 
@@ -78,12 +89,10 @@ def holds_whole_frame(data: bytes, start: int) -> bool:
     """Tell whether a whole frame stands anywhere from `start` on."""
     place = data.find(MAGIC, start)
     while place >= 0:
-        try:
+        with suppress(FrameBroken):  # four bytes that look like a beginning and are none
             end = frame_end(data, place)
-            if end is not None and decompress(data[place:end]) is not None:
+            if end is not None and is_sound(data[place:end]):
                 return True
-        except FrameBroken:
-            pass  # four bytes that look like a beginning and are none
         place = data.find(MAGIC, place + 1)
     return False
 

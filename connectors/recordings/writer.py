@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
@@ -169,17 +169,15 @@ def _whole_bytes(path: Path) -> int:
         RecordingInvalid: A whole frame stands behind a damaged one, which no crash leaves.
     """
     data = path.read_bytes()
-    start = previous = 0
-    try:
-        while (end := frames.frame_end(data, start)) is not None:
-            start, previous = end, start
-        if start:
-            frames.decompress(data[previous:start])
-    except frames.FrameBroken:
-        start = previous
-    if frames.holds_whole_frame(data, start + 1):
-        raise RecordingInvalid(f"{path}: damaged at byte {start}: restore a copy of the file")
-    return start
+    ends = [0]
+    with suppress(frames.FrameBroken):
+        while (end := frames.frame_end(data, ends[-1])) is not None:
+            ends.append(end)
+    if len(ends) > 1 and not frames.is_sound(data[ends[-2] : ends[-1]]):
+        ends.pop()
+    if frames.holds_whole_frame(data, ends[-1] + 1):
+        raise RecordingInvalid(f"{path}: damaged at byte {ends[-1]}: restore a copy of the file")
+    return ends[-1]
 
 
 def _locked(folder: Path) -> int:
