@@ -20,7 +20,7 @@ arrivals, load, users and scores stand below with their defaults; those of arms 
         thresholds: {}
         dialect: G2                # or G1, one a service
         unit: conversation         # what an arm sticks to; or user, call
-        revision: 1                # on the stamps; 0 leaves all llm.optimizer stamps out
+        revision: 1                # on the stamps; 0 = none, for a route called default
         arms:                      # the first is the incumbent, the others candidates
           - model: gpt-4o          # and any parameter an arm may have in the settings
             name: gpt-4o           # what incidents call it; the model's name unless given

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from optimizer.simulate.arrivals import Traffic
 
 HISTORY = timedelta(minutes=10)  # before it, nothing could tell what is usual
-_FACTORS = {IncidentKind.LATENCY, IncidentKind.PRICE, IncidentKind.QUALITY, IncidentKind.TRAFFIC}
+UNNAMED = "default"  # the route of a service whose spans name none
 _EXACT = 1e-9
 
 
@@ -34,7 +34,10 @@ def routes_faults(routes: Mapping[int, RouteSpec]) -> Iterator[str]:
         if len(tenants) > 1:
             first = f"routes[{next(iter(tenants.values()))}]"
             yield f"{key}.route is {route.route}: must have the tenant of {first}"
-        service = rest.partition("/")[0]
+        service, _, name = rest.partition("/")
+        if not route.revision and name != UNNAMED:
+            what = f"spans without stamps name no route, so it must be called {UNNAMED}"
+            yield f"{key}.route is {route.route}: {what}"
         before, dialect = dialects.setdefault(service, (place, route.dialect))
         if dialect != route.dialect:
             what = f"must be {dialect}, as in routes[{before}] of the same service"

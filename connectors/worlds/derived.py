@@ -84,9 +84,9 @@ def price_incidents(world: World, model: str) -> list[Incident]:
 def truth(world: World, name: str) -> dict[str, Any]:
     """Give what was planted, to compare findings with.
 
-    An incident is told for each arm it touches, on each route, with the arm's share of that route:
-    what happens to a rare arm is hard to see. A model's price is the same on all routes. Of the
-    traffic the whole route is told, with a share of 1.
+    An incident is told once for each route it touches: a model's price is the same on all of them.
+    `share` is that of the touched arms in the route's traffic: what happens to a rare arm, or to
+    one that is only listed, is hard to see.
     """
     return {
         "version": 1,
@@ -95,36 +95,40 @@ def truth(world: World, name: str) -> dict[str, Any]:
         "start": world.start,
         "end": world.start + world.length,
         "incidents": [
-            {
-                "kind": incident.kind,
-                "route": route.route,
-                "arm": arm.arm.id if arm else None,
-                "model": arm.arm.config.model if arm else None,
-                "share": arm.share if arm else 1.0,
-                "factor": incident.factor,
-                "value": incident.value,
-                "start": world.start + incident.start,
-                "end": world.start + incident.end,
-            }
+            _planted(world, incident, route, arms)
             for incident in sorted(world.incidents, key=lambda item: item.start)
-            for route, arm in _touched(world, incident)
+            for route in world.routes
+            if (arms := _touched(world, incident, route))
         ],
     }
 
 
-def _touched(world: World, incident: Incident) -> list[tuple[SimulatedRoute, SimulatedArm | None]]:
-    if incident.kind is IncidentKind.TRAFFIC:
-        return [(route, None) for route in world.routes if route.route == incident.route]
-    every = [(route, arm) for route in world.routes for arm in route.arms]
-    named = [
-        (route, arm)
-        for route, arm in every
-        if route.route == incident.route and incident.arm in {"", arm.name}
-    ]
-    if incident.kind is not IncidentKind.PRICE:
-        return [(route, arm) for route, arm in named if arm.share]
-    models = {arm.arm.config.model for _, arm in named}
-    return [(route, arm) for route, arm in every if arm.arm.config.model in models]
+def _planted(
+    world: World, incident: Incident, route: SimulatedRoute, arms: Sequence[SimulatedArm]
+) -> dict[str, Any]:
+    one = arms[0].arm if len(arms) == 1 else None
+    return {
+        "kind": incident.kind,
+        "route": route.route,
+        "arm": one.id if one else None,  # null = several, or the route as a whole
+        "model": one.config.model if one else None,
+        "share": sum(arm.share for arm in arms),
+        "factor": incident.factor,
+        "value": incident.value,
+        "start": world.start + incident.start,
+        "end": world.start + incident.end,
+    }
+
+
+def _touched(world: World, incident: Incident, route: SimulatedRoute) -> list[SimulatedArm]:
+    """Give the arms of a route that an incident touches; a price also on other routes."""
+    if incident.kind is IncidentKind.PRICE:
+        return [
+            arm for arm in route.arms if incident in price_incidents(world, arm.arm.config.model)
+        ]
+    if incident.route != route.route:
+        return []
+    return [arm for arm in route.arms if incident.arm in {"", arm.name}]
 
 
 def _mappings(given: object) -> Sequence[Mapping[str, Any]]:
