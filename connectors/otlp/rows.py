@@ -1,0 +1,112 @@
+"""Calls of one record as plain arrays, on their way to columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from optimizer.observe.call_ids import call_ids
+from optimizer.observe.columns import ERROR, Columns
+from optimizer.observe.price import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from connectors.otlp.kinds import Kinds
+    from optimizer.observe.normalize import Reading
+    from optimizer.observe.price import PriceTable
+
+    Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Calls of one record, one array of n each; see `Reading` for what they hold.
+
+    Attributes:
+        place: Of each call's span among all spans of the record.
+        kind: Code of its kind.
+        ids: (n, 3) words of trace and span id.
+    """
+
+    place: Ints
+    kind: Ints
+    ids: NDArray[np.uint64]
+    end_ns: Ints
+    latency_ns: Ints
+    ttft_ns: Ints
+    tokens_in: Ints
+    tokens_out: Ints
+    tokens_cached: Ints
+    cache_write: Ints
+    slot: Ints
+    failed: NDArray[np.bool_]
+    reported_nusd: Ints
+
+    def take(self, rows: NDArray[np.bool_]) -> Rows:
+        """Give some of the rows."""
+        return Rows(**{name: getattr(self, name)[rows] for name in NAMES})
+
+
+NAMES = tuple(item.name for item in fields(Rows))
+_TOLD = NAMES[NAMES.index("end_ns") :]
+
+
+def rows_of(readings: Sequence[tuple[int, Reading]], kinds: Kinds) -> Rows:
+    """Turn readings, each with its span's place, into arrays."""
+    ids = b"".join(reading.ids for _, reading in readings)
+    told = {name: [getattr(reading, name) for _, reading in readings] for name in _TOLD}
+    failed = np.array(told.pop("failed"), np.bool_)
+    return Rows(
+        place=np.array([place for place, _ in readings], np.int64),
+        kind=np.array([kinds.code(reading.kind) for _, reading in readings], np.int64),
+        ids=np.frombuffer(ids, "<u8").reshape(len(readings), 3),
+        failed=failed,
+        **{name: np.array(values, np.int64) for name, values in told.items()},
+    )
+
+
+def join(parts: Sequence[Rows]) -> Rows:
+    """Put parts together in the order of their spans."""
+    if len(parts) == 1:
+        return parts[0]
+    order = np.argsort(np.concatenate([part.place for part in parts]))
+    return Rows(
+        **{name: np.concatenate([getattr(part, name) for part in parts])[order] for name in NAMES}
+    )
+
+
+def columns(rows: Rows, kinds: Kinds, prices: PriceTable, raw: Callable[[int], bytes]) -> Columns:
+    """Price calls and give them as columns.
+
+    Args:
+        rows: The calls.
+        kinds: What their codes of kinds mean.
+        prices: Prices them.
+        raw: Gives the bytes of the span at a place of the record.
+    """
+    failed = rows.failed
+    usage = Usage(
+        rows.end_ns, rows.tokens_in, rows.tokens_out, rows.tokens_cached, rows.cache_write, failed
+    )
+    cost = prices.cost(kinds.fact("price")[rows.kind], usage)
+    place = rows.place
+    return Columns(
+        key=kinds.fact("key")[rows.kind].astype(np.int32),
+        call_id=call_ids(rows.ids),
+        end_ns=rows.end_ns,
+        latency_ns=rows.latency_ns,
+        ttft_ns=rows.ttft_ns,
+        tokens_in=rows.tokens_in,
+        tokens_out=rows.tokens_out,
+        tokens_cached=rows.tokens_cached,
+        cost_nusd=np.where(rows.reported_nusd >= 0, rows.reported_nusd, cost),
+        slot=rows.slot.astype(np.int16),
+        flags=(kinds.fact("flags")[rows.kind] | ERROR * failed).astype(np.uint8),
+        score=np.full(len(place), -1, np.int32),
+        raw=lambda row: raw(int(place[row])),
+    )

@@ -1,0 +1,132 @@
+"""What LLM instrumentations call things: attribute names and values, as data.
+
+Four generations are read: `llm.*` (2023), `gen_ai.system` (conventions up to 1.36),
+`gen_ai.provider.name` (1.37 on), and OpenInference; LiteLLM mixes the second with its own.
+Source: OpenTelemetry semantic conventions for generative AI, 1.28 to 1.41 and development version.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STAMP = "llm.optimizer."  # what gateways write, on the span or its resource
+
+# What a call is, apart from its numbers. The first name with a usable value counts.
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "operation": ("gen_ai.operation.name", "llm.request.type", "openinference.span.kind"),
+    "provider": (
+        "gen_ai.provider.name",
+        "gen_ai.system",
+        "llm.provider",
+        "llm.system",
+        "error.llm_provider",
+    ),
+    "request_model": ("gen_ai.request.model", "llm.request.model_name"),
+    "gateway_model": ("litellm.provider.model",),
+    "old_request_model": ("llm.request.model", "llm.model"),
+    "response_model": (
+        "gen_ai.response.model",
+        "llm.response.model_name",
+        "llm.model_name",
+        "embedding.model_name",
+        "llm.response.model",
+    ),
+    "streamed": ("gen_ai.request.stream", "gen_ai.is_streaming", "llm.is_streaming"),
+    "error_type": ("error.type",),
+    "invocation": ("llm.invocation_parameters",),  # JSON: model, stream and parameters
+    "route": (f"{STAMP}route",),
+    "arm": (f"{STAMP}arm",),
+    "cell": (f"{STAMP}cell",),
+    "revision": (f"{STAMP}revision",),
+}
+
+# What tells arms apart where no stamp does.
+PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "prompt": ("gen_ai.prompt.name",),
+    "prompt_version": ("gen_ai.prompt.version", "llm.prompt_template.version"),
+    "temperature": ("gen_ai.request.temperature",),
+    "top_p": ("gen_ai.request.top_p",),
+    "max_tokens": ("gen_ai.request.max_tokens",),
+}
+
+NUMBERS: Mapping[str, tuple[str, ...]] = {
+    "tokens_in": (
+        "gen_ai.usage.input_tokens",
+        "gen_ai.usage.prompt_tokens",
+        "llm.usage.prompt_tokens",
+        "llm.token_count.prompt",
+        "llm.prompt.tokens",
+    ),
+    "tokens_out": (
+        "gen_ai.usage.output_tokens",
+        "gen_ai.usage.completion_tokens",
+        "llm.usage.completion_tokens",
+        "llm.token_count.completion",
+        "llm.response.tokens",
+    ),
+    "tokens_cached": (
+        "gen_ai.usage.cache_read.input_tokens",
+        "gen_ai.usage.cache_read_input_tokens",
+        "llm.token_count.prompt_details.cache_read",
+    ),
+    "cache_write": (
+        "gen_ai.usage.cache_write.input_tokens",
+        "gen_ai.usage.cache_creation.input_tokens",
+        "gen_ai.usage.cache_creation_input_tokens",
+        "llm.token_count.prompt_details.cache_write",
+    ),
+    "slot": (f"{STAMP}slot",),
+    "ttft": ("gen_ai.response.time_to_first_chunk", "gen_ai.server.time_to_first_token"),
+    "reported_cost": ("gen_ai.cost.total_cost", "gen_ai.usage.cost", "llm.cost.total"),
+}
+
+ALIASES: Mapping[str, tuple[str, ...]] = {**WORDS, **PARAMETERS, **NUMBERS}
+
+SERVICE = "service.name"
+
+# Span events whose first one marks the first token.
+FIRST_CHUNK = ("First Token Stream Event", "gen_ai.content.completion.chunk")
+EXCEPTION = "exception"
+EXCEPTION_TYPE = "exception.type"
+
+# Operations that are one request to a model, by what they are called. All others (agents, tools,
+# workflows, retrieval) repeat the usage of the requests inside them and would count it twice.
+OPERATIONS: Mapping[str, str] = {
+    "chat": "chat",
+    "completion": "chat",
+    "acompletion": "chat",
+    "responses": "chat",
+    "aresponses": "chat",
+    "anthropic_messages": "chat",
+    "llm": "chat",
+    "generate_content": "generate_content",
+    "agenerate_content": "generate_content",
+    "generate_content_stream": "generate_content",
+    "agenerate_content_stream": "generate_content",
+    "text_completion": "text_completion",
+    "atext_completion": "text_completion",
+    "embeddings": "embeddings",
+    "embedding": "embeddings",
+    "aembedding": "embeddings",
+}
+EMBEDDINGS = "embeddings"
+
+PROVIDERS: Mapping[str, str] = {
+    "az.ai.openai": "azure.ai.openai",
+    "azure": "azure.ai.openai",
+    "az.ai.inference": "azure.ai.inference",
+    "azure_ai": "azure.ai.inference",
+    "vertex_ai": "gcp.vertex_ai",
+    "vertexai": "gcp.vertex_ai",
+    "gemini": "gcp.gemini",
+    "google": "gcp.gemini",
+    "xai": "x_ai",
+    "mistral": "mistral_ai",
+    "mistralai": "mistral_ai",
+    "bedrock": "aws.bedrock",
+    "watsonx": "ibm.watsonx.ai",
+    "moonshot": "moonshot_ai",
+}

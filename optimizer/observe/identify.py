@@ -1,0 +1,118 @@
+"""Which route, arm, revision and cell a call belongs to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from optimizer.models import Arm, ModelConfig
+from optimizer.observe.columns import CallKey
+from optimizer.observe.values import MAX_TEXT
+from optimizer.observe.words import undated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from optimizer.observe.words import Words
+    from optimizer.settings import RouteSettings
+
+OTHER_CELL = "~other"
+PART_DEFAULTS = ("unknown", "default")  # of a service and of a route that nobody named
+MAX_INFERRED = 65_536
+SAME = 1e-6  # parameters that passed through single precision still are the same
+
+
+class Identities:
+    """Resolves the keys of one tenant's calls.
+
+    Args:
+        routes: What the settings declare of routes.
+        tenant: Who owns the telemetry; decided by its source, never by an attribute.
+    """
+
+    def __init__(self, routes: Iterable[RouteSettings], tenant: str) -> None:
+        self._routes = {route.route: route for route in routes}
+        self._tenant = tenant
+        self._inferred: dict[tuple[str, str, str], str] = {}
+
+    def declared(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Give those of the named parameters that any declared arm is told apart by."""
+        arms = [arm for route in self._routes.values() for arm in _arms(route)]
+        return tuple(name for name in names if any(name in _distinctive(arm) for arm in arms))
+
+    def identify(self, words: Words) -> CallKey:
+        """Give what a call is summed by.
+
+        A stamped arm is taken as it stands. Without one it is the first declared arm (the
+        incumbent, then the candidates) that the span's model and parameters fit, else one inferred
+        from model and prompt.
+        """
+        name = route_name(self._tenant, words)
+        route = self._routes.get(name)
+        cell = words.cell if route and route.cells else ""
+        if route and cell and cell not in route.cells:
+            cell = OTHER_CELL
+        return CallKey(name, words.arm or self._arm(route, words), words.revision, cell)
+
+    def _arm(self, route: RouteSettings | None, words: Words) -> str:
+        for arm in _fitting(route, words) if route else ():
+            return arm.id
+        model = words.request_model or words.response_model
+        content = (model, words.prompt, words.prompt_version)
+        found = self._inferred.get(content)
+        if found is None:
+            if len(self._inferred) >= MAX_INFERRED:
+                self._inferred.clear()
+            config = ModelConfig(model=model)
+            arm = Arm(config=config, prompt=words.prompt, prompt_version=words.prompt_version)
+            found = self._inferred[content] = arm.id
+        return found
+
+
+def route_name(tenant: str, words: Words) -> str:
+    """Give `tenant/service/route` of a stamp with one, two or three parts, or of no stamp."""
+    parts = words.route.split("/", 2) if words.route else []
+    route = parts[-1] if parts else ""
+    service = parts[-2] if len(parts) > 1 else words.service
+    unnamed_service, unnamed_route = PART_DEFAULTS
+    return f"{tenant}/{_part(service) or unnamed_service}/{_part(route) or unnamed_route}"
+
+
+def _part(name: str) -> str:
+    return name.replace("/", "-")[:MAX_TEXT].strip()
+
+
+def _fitting(route: RouteSettings, words: Words) -> Iterable[Arm]:
+    """Give the declared arms that a call may have been served by, exact models first."""
+    exact = {words.request_model, words.response_model} - {""}
+    for models in (exact, {undated(model) for model in exact}):
+        for arm in _arms(route):
+            if arm.config.model in models and all(test(words) for test in _tests(arm)):
+                yield arm
+
+
+def _arms(route: RouteSettings) -> tuple[Arm, ...]:
+    return (route.incumbent, *route.candidates) if route.incumbent else route.candidates
+
+
+def _distinctive(arm: Arm) -> set[str]:
+    """Give the names of the parameters that tell an arm from others of its model."""
+    prompts = {"prompt": arm.prompt, "prompt_version": arm.prompt_version}
+    return {*arm.declared, *(name for name, value in prompts.items() if value)}
+
+
+def _tests(arm: Arm) -> Iterable[Callable[[Words], bool]]:
+    names = _distinctive(arm)
+    if "prompt" in names:
+        yield lambda words: words.prompt == arm.prompt
+    if "prompt_version" in names:
+        yield lambda words: words.prompt_version == arm.prompt_version
+    if "temperature" in names:
+        yield lambda words: _is_same(words.temperature, arm.config.temperature)
+    if "top_p" in names:
+        yield lambda words: _is_same(words.top_p, arm.config.top_p)
+    if "max_tokens" in names:
+        yield lambda words: words.max_tokens == arm.config.max_tokens
+
+
+def _is_same(told: float | None, declared: float) -> bool:
+    return told is not None and abs(told - declared) <= SAME

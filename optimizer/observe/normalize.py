@@ -1,0 +1,282 @@
+"""What a span means: the reference reading, one span at a time, of any dialect.
+
+The fast decoder reads the same things in columns, and everything odd through here. Content
+(prompts, completions, tool arguments) has no name in the tables of aliases, so it is never read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from optimizer.errors import DecodeFailed
+from optimizer.events import Call
+from optimizer.observe.aliases import ALIASES, EMBEDDINGS
+from optimizer.observe.call_ids import SPAN_ID_BYTES, TRACE_ID_BYTES, call_ids
+from optimizer.observe.price import MAX_TOKENS, Usage
+from optimizer.observe.values import first, real, whole
+from optimizer.observe.words import as_slot, read_words, without_module
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from optimizer.observe.columns import CallKey
+    from optimizer.observe.identify import Identities
+    from optimizer.observe.price import Priced, PriceTable
+    from optimizer.observe.values import Value
+
+SECOND_NS = 1_000_000_000
+MAX_END_NS = 1 << 62  # the year 2116
+MAX_LATENCY_NS = 86_400 * SECOND_NS
+MAX_COST_USD = 1e6
+UNKNOWN_ERROR = "_OTHER"  # the conventions' name for an error without one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """The facts of a span that can matter.
+
+    Attributes:
+        trace_id: 16 bytes, if it is a sound span.
+        span_id: 8 bytes.
+        start_ns: When it began, nanoseconds since the epoch.
+        end_ns: When it ended.
+        failed: Its status says so.
+        attributes: Its scalar attributes; None for others.
+        resource: Those of its resource.
+        first_chunk_ns: When its first event came that marks a token; -1 without one.
+        exception_type: Of its last exception event; `""` without one.
+    """
+
+    trace_id: bytes
+    span_id: bytes
+    start_ns: int
+    end_ns: int
+    failed: bool
+    attributes: Mapping[str, Value]
+    resource: Mapping[str, Value]
+    first_chunk_ns: int = -1
+    exception_type: str = ""
+
+
+class Kind(NamedTuple):
+    """What calls with the same words have in common.
+
+    Attributes:
+        key: What they are summed by.
+        operation: One of the values of `OPERATIONS`.
+        model: The model that answered, else the one asked for.
+        provider: Who served them.
+        priced: Where their prices stand.
+        streamed: The answer came in pieces.
+        error_type: What `error.type` says.
+        slot: The slot their resource is stamped with.
+    """
+
+    key: CallKey
+    operation: str
+    model: str
+    provider: str
+    priced: Priced
+    streamed: bool
+    error_type: str
+    slot: int
+
+    @property
+    def silent_tokens_out(self) -> int:
+        """Output tokens of a call that does not tell them; embeddings have none."""
+        return 0 if self.operation == EMBEDDINGS else -1
+
+
+class Reading(NamedTuple):
+    """A call, all but its id and cost, which are worked out for many at once.
+
+    Attributes:
+        kind: What it is.
+        ids: Trace id and span id, 24 bytes.
+        end_ns: When it ended.
+        latency_ns: How long it took.
+        ttft_ns: Time to the first token; -1 when not streamed or not told.
+        tokens_in: Input tokens, cached ones included; -1 when not told.
+        tokens_out: Output tokens; -1 when not told.
+        tokens_cached: Input tokens read from a cache.
+        cache_write: Input tokens written to a cache.
+        slot: Its slot of 200; -1 without a stamp.
+        failed: It ended in an error.
+        error_type: The error's class name; `""` when it succeeded.
+        reported_nusd: What its producer says it cost; -1 when it does not.
+    """
+
+    kind: Kind
+    ids: bytes
+    end_ns: int
+    latency_ns: int
+    ttft_ns: int
+    tokens_in: int
+    tokens_out: int
+    tokens_cached: int
+    cache_write: int
+    slot: int
+    failed: bool
+    error_type: str
+    reported_nusd: int
+
+
+class Normalizer:
+    """Reads spans of one tenant.
+
+    Args:
+        identities: Resolves routes and arms.
+        prices: Prices calls.
+        trust_reported: What a producer reports as cost wins over published prices.
+    """
+
+    def __init__(
+        self, identities: Identities, prices: PriceTable, *, trust_reported: bool = False
+    ) -> None:
+        self.identities = identities
+        self.prices = prices
+        self.trust_reported = trust_reported
+
+    def kind(self, attributes: Mapping[str, Value], resource: Mapping[str, Value]) -> Kind | None:
+        """Read all of a call that is words, None for a span that is no call."""
+        words = read_words(attributes, resource)
+        if words is None:
+            return None
+        models = tuple(dict.fromkeys(filter(None, (words.response_model, words.request_model))))
+        return Kind(
+            key=self.identities.identify(words),
+            operation=words.operation,
+            model=models[0] if models else "",
+            provider=words.provider,
+            priced=self.prices.find(models, words.provider),
+            streamed=words.streamed,
+            error_type=words.error_type,
+            slot=words.slot,
+        )
+
+    def read(self, span: Span) -> Reading | None:
+        """Read a span.
+
+        Returns:
+            None for a span that is no call: an agent's, a tool's, an HTTP request's.
+
+        Raises:
+            DecodeFailed: It is a call, but cannot be one like this.
+        """
+        kind = self.kind(span.attributes, span.resource)
+        if kind is None:
+            return None
+        latency_ns = _latency(span)
+        tokens_in, tokens_out, cached, written = (
+            _tokens(span, name)
+            for name in ("tokens_in", "tokens_out", "tokens_cached", "cache_write")
+        )
+        cached, written = max(cached, 0), max(written, 0)
+        if 0 <= tokens_in < cached + written:
+            tokens_in += cached + written  # this producer does not count them as input
+        slot = as_slot(first(span.attributes, ALIASES["slot"], whole))
+        failed = span.failed or bool(kind.error_type)
+        error_type = kind.error_type or without_module(span.exception_type) or UNKNOWN_ERROR
+        return Reading(
+            kind=kind,
+            ids=span.trace_id + span.span_id,
+            end_ns=span.end_ns,
+            latency_ns=latency_ns,
+            ttft_ns=_ttft(span) if kind.streamed else -1,
+            tokens_in=tokens_in,
+            tokens_out=kind.silent_tokens_out if tokens_out < 0 else tokens_out,
+            tokens_cached=cached,
+            cache_write=written,
+            slot=kind.slot if slot < 0 else slot,
+            failed=failed,
+            error_type=error_type if failed else "",
+            reported_nusd=_reported(span) if self.counts_reported(kind) else -1,
+        )
+
+    def counts_reported(self, kind: Kind) -> bool:
+        """Tell whether a cost its producer reports counts for a call."""
+        return self.trust_reported and not kind.priced.agreed
+
+    def normalize(self, span: Span) -> Call | None:
+        """Read a span as a call, with id and cost; the slow way, for few.
+
+        Raises:
+            DecodeFailed: As `read`.
+        """
+        reading = self.read(span)
+        if reading is None:
+            return None
+        kind = reading.kind
+        return Call(
+            **kind.key._asdict(),
+            slot=reading.slot,
+            model=kind.model,
+            provider=kind.provider,
+            call_id=int(call_ids(np.frombuffer(reading.ids, "<u8").reshape(1, 3))[0]),
+            end_ns=reading.end_ns,
+            latency_ns=reading.latency_ns,
+            ttft_ns=reading.ttft_ns,
+            tokens_in=reading.tokens_in,
+            tokens_out=reading.tokens_out,
+            tokens_cached=reading.tokens_cached,
+            cost_nusd=self._cost(reading),
+            streamed=kind.streamed,
+            failed=reading.failed,
+            error_type=reading.error_type,
+        )
+
+    def _cost(self, reading: Reading) -> int:
+        if reading.reported_nusd >= 0:
+            return reading.reported_nusd
+        usage = Usage(*(np.array([getattr(reading, name)]) for name in Usage._fields))
+        return int(self.prices.cost(np.array([reading.kind.priced.index]), usage)[0])
+
+
+def _latency(span: Span) -> int:
+    """Check a span's ids and times, and give how long it took."""
+    if (len(span.trace_id), len(span.span_id)) != (TRACE_ID_BYTES, SPAN_ID_BYTES):
+        lengths = f"{len(span.trace_id)} and {len(span.span_id)}"
+        raise DecodeFailed("bad_ids", f"ids of {lengths} bytes: must be of 16 and 8")
+    if not any(span.trace_id) or not any(span.span_id):
+        raise DecodeFailed("bad_ids", "an id is all zeros")
+    if not (0 < span.start_ns <= MAX_END_NS and 0 < span.end_ns <= MAX_END_NS):
+        times = f"from {span.start_ns} to {span.end_ns} ns"
+        raise DecodeFailed("absurd_time", f"{times}: both must be given and before 2116")
+    latency_ns = span.end_ns - span.start_ns
+    if latency_ns < 0:
+        raise DecodeFailed("ends_before_start", f"ends {-latency_ns} ns before it starts")
+    if latency_ns > MAX_LATENCY_NS:
+        raise DecodeFailed("absurd_time", f"took {latency_ns / 1e9:.0f} s: at most a day can be")
+    return latency_ns
+
+
+def _tokens(span: Span, name: str) -> int:
+    """Give a number of tokens, -1 when it is not told."""
+    count = first(span.attributes, ALIASES[name], whole)
+    if count is None:
+        return -1
+    if not 0 <= count <= MAX_TOKENS:
+        raise DecodeFailed("absurd_tokens", f"{name} is {count}: must be in 0 to {MAX_TOKENS}")
+    return count
+
+
+def _ttft(span: Span) -> int:
+    """Give a streamed call's time to the first token, told as attribute or by an event."""
+    seconds = first(span.attributes, ALIASES["ttft"], real)
+    if seconds is None:
+        in_time = span.start_ns <= span.first_chunk_ns <= span.end_ns
+        return span.first_chunk_ns - span.start_ns if in_time else -1
+    if not 0 <= seconds <= MAX_LATENCY_NS / SECOND_NS:  # false for NaN
+        raise DecodeFailed("absurd_ttft", f"time to first token is {seconds} s")
+    return round(seconds * SECOND_NS)
+
+
+def _reported(span: Span) -> int:
+    """Give the cost a producer reports. Zero is what it writes when it knows no price."""
+    cost_usd = first(span.attributes, ALIASES["reported_cost"], real)
+    if cost_usd is None or not 0 < cost_usd <= MAX_COST_USD:  # true for NaN
+        return -1
+    return round(cost_usd * SECOND_NS)
