@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from connectors.worlds.schema import (
         ArmSpec,
         IncidentSpec,
+        LoadSpec,
         LognormalSpec,
         QualitySpec,
         RouteSpec,
+        ScoresSpec,
         WorldSpec,
     )
     from connectors.worlds.sources import Matrix, Table
@@ -122,19 +124,13 @@ def route_of(
 ) -> SimulatedRoute:
     """Make a route; its arms are those of the settings derived from it."""
     traffic, matrix = sources
-    scores = route.scores
     arms = (settings.incumbent, *settings.candidates)
     return SimulatedRoute(
         route=route.route,
         task=settings.task,
         arms=tuple(_arm(s, a, matrix) for s, a in zip(route.arms, arms, strict=True) if a),
         traffic=traffic,
-        load=Load(
-            phi=route.load.phi,
-            sd=route.load.sd,
-            rhythm=route.load.rhythm,
-            peak_ns=_peak_ns(route.load.peak, start),
-        ),
+        load=_load(route.load, start),
         users=Users(**dict(route.users)),
         unit=route.unit,
         revision=route.revision,
@@ -143,13 +139,21 @@ def route_of(
         task_cell=_task_cells(route, matrix),
         tokens_in=_lognormal(route.tokens_in),
         tokens_out=_lognormal(route.tokens_out),
-        scores=Scores(
-            share=scores.share,
-            name=scores.name,
-            delay_s=scores.delay.total_seconds(),
-            delay_sigma=scores.delay_sigma,
-        ),
+        scores=_scores(route.scores),
         dialect=route.dialect,
+    )
+
+
+def _load(spec: LoadSpec, start: datetime) -> Load:
+    return Load(phi=spec.phi, sd=spec.sd, rhythm=spec.rhythm, peak_ns=_peak_ns(spec.peak, start))
+
+
+def _scores(spec: ScoresSpec) -> Scores:
+    return Scores(
+        share=spec.share,
+        name=spec.name,
+        delay_s=spec.delay.total_seconds(),
+        delay_sigma=spec.delay_sigma,
     )
 
 

@@ -162,5 +162,7 @@ def _settings(raw: Mapping[str, Any], config: Mapping[str, Any], faults: list[st
     try:
         return validate(config)
     except SettingsInvalid as error:
-        faults += [derived.in_world_words(fault) for fault in error.faults]
+        told = {fault.partition(" ")[0] for fault in faults}
+        found = [derived.in_world_words(fault) for fault in error.faults]
+        faults += [fault for fault in found if fault.partition(" ")[0] not in told]
         return Settings()

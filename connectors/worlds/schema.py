@@ -41,14 +41,13 @@ def duration(text: object) -> timedelta:
     """
     if not isinstance(text, str) or not _DURATION.fullmatch(text):
         raise ValueError("must be a duration such as 90s, 20m, 1h30m or 7d")
-    return timedelta(**_summed(_PART.findall(text)))
-
-
-def _summed(parts: list[tuple[str, str]]) -> dict[str, float]:
-    totals: dict[str, float] = {}
-    for amount, unit in parts:
-        totals[_PARTS[unit]] = totals.get(_PARTS[unit], 0) + float(amount)
-    return totals
+    totals = dict.fromkeys(_PARTS, 0.0)
+    for amount, unit in _PART.findall(text):
+        totals[unit] += float(amount)
+    try:
+        return timedelta(**{_PARTS[unit]: total for unit, total in totals.items()})
+    except OverflowError as error:
+        raise ValueError("must be a shorter duration") from error
 
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]
@@ -257,7 +256,7 @@ class WorldSpec(_Part):
     """The world as a whole; routes, incidents and settings are looked at one by one."""
 
     start: Annotated[AwareDatetime, AfterValidator(lambda start: start.astimezone(UTC))]
-    length: Annotated[Duration, Field(gt=timedelta())]
+    length: Annotated[Duration, Field(gt=timedelta(), le=timedelta(days=366))]
     seed: Annotated[Count, Field(ge=0)] = 0
     partitions: Annotated[Count, Field(ge=1, le=1000)] = 1
     partition_by: Literal["user", "trace"] = "trace"

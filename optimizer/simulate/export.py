@@ -63,7 +63,8 @@ def travel(world: World, calls: SimulatedCalls) -> tuple[SimulatedCalls, list[Ba
     stamp_ns = sent_ns + _delays(world, process, export)
     order = np.lexsort((calls.end_ns, export, partition, process, stamp_ns))
     keys = np.stack((stamp_ns, process, partition, export), axis=1)[order]
-    firsts = np.flatnonzero(np.any(np.diff(keys, axis=0, prepend=-1) != 0, axis=1)).tolist()
+    firsts = np.flatnonzero(np.any(np.diff(keys, axis=0, prepend=-1) != 0, axis=1))
+    lasts = np.append(firsts, len(order))[1:]
     batches = [
         Batch(
             stamp_ns=stamp,
@@ -74,7 +75,7 @@ def travel(world: World, calls: SimulatedCalls) -> tuple[SimulatedCalls, list[Ba
             last=last,
         )
         for (stamp, sender, place, _), first, last in zip(
-            keys[firsts].tolist(), firsts, [*firsts[1:], len(order)], strict=True
+            keys[firsts].tolist(), firsts.tolist(), lasts.tolist(), strict=True
         )
     ]
     return calls.take(order), batches

@@ -1,6 +1,7 @@
 """World files: what they may hold, and all that is wrong with them at once."""
 
 import gzip
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ import yaml
 from hypothesis import given, strategies as st
 
 import connectors.worlds
-from connectors.worlds import read, schema
+from connectors.worlds import read, records, schema
 from optimizer.errors import WorldInvalid
+from optimizer.observe.columns import RecordKind
 from optimizer.simulate.arrivals import ClientWindows, Traced
 from optimizer.simulate.quantities import Lognormal, Recorded, RecordedScores
+from optimizer.simulate.simulation import simulate
 
 WORLD = """
 start: 2026-03-02T06:00:00Z
@@ -84,7 +87,9 @@ ROUTE, ARM, INCIDENT = "routes[0]", "routes[0].arms[1]", "incidents[0]"
         ("start", None, "start is not given"),
         ("length", "2 hours", "length is '2 hours': must be a duration such as"),
         ("length", 7200, "length is 7200: must be a duration such as"),
-        ("length", "0s", "length is "),
+        ("length", "0s", "length is '0s': must be greater than"),
+        ("length", "999999999999d", "length is '999999999999d': must be a shorter duration"),
+        ("length", "400d", "length is '400d': must be less than"),
         ("seed", -1, "seed is -1: must be greater than or equal to 0"),
         ("seed", True, "seed is true: must be a valid integer"),
         ("partitions", 0, "partitions is 0: must be"),
@@ -375,3 +380,65 @@ def test_every_key_of_a_world_file_is_described():
     described = set(re.findall(r"\w+", connectors.worlds.__doc__))
     assert len(names) > 50
     assert not names - described
+
+
+def test_a_silent_world_holds_heartbeats_alone(tmp_path):
+    arrivals = {"calls_per_minute": 1e-9}
+    world = changed((f"{ROUTE}.arrivals", arrivals), ("length", "1m"), ("incidents", []))
+    found = list(records(read(a_file(tmp_path, world)).world))
+    assert len(found) == 60
+    assert {record.kind for record in found} == {RecordKind.HEARTBEAT}
+
+
+recorded_data = pytest.mark.skipif(
+    "RECORDED_DATA" not in os.environ, reason="RECORDED_DATA names no folder"
+)
+
+
+def with_recorded_data(folder: Path, *changes: tuple[str, Any]):
+    """Read the sound world, changed to use recorded data, and play it."""
+    path = a_file(folder, changed(*changes))
+    world = read(path, Path(os.environ["RECORDED_DATA"])).world
+    return world.routes[0], simulate(world)
+
+
+@recorded_data
+@pytest.mark.parametrize(("model", "clients"), [("m-small", 35), ("m-mid", 102)])
+def test_recorded_clients_call_as_unevenly_as_they_did(tmp_path, model, clients):
+    arrivals = {"clients": "recorded:traces/servegen_clients_dev.csv.gz", "model": model}
+    changes = [(f"{ROUTE}.arrivals", arrivals | {"scale": 0.002}), ("length", "24h")]
+    route, calls = with_recorded_data(tmp_path, *changes)
+    first_day = route.traffic.start_ns < 24 * 3600 * 10**9
+    planted = np.bincount(route.traffic.client[first_day], route.traffic.calls[first_day])
+    assert len(np.unique(route.traffic.client)) == clients
+    assert len(calls) == pytest.approx(planted.sum(), rel=0.02)
+    found = np.bincount(calls.user, minlength=len(planted)) / len(calls)
+    assert found.max() == pytest.approx(planted.max() / planted.sum(), abs=0.01)
+    assert found.max() > 5 / clients  # the first makes as many calls as five average ones
+
+
+@recorded_data
+@pytest.mark.parametrize(
+    ("path", "models"),
+    [
+        ("llmrouter9_dev.csv.gz", ("gemma-2-9b-it", "llama3-chatqa-1.5-70b")),
+        ("routellm_dev.csv.gz", ("gpt4_1106", "mixtral_8x7b")),
+    ],
+)
+def test_recorded_scores_are_drawn_as_they_were_given(tmp_path, path, models):
+    changes = [
+        (f"{ROUTE}.matrix", f"recorded:routing/{path}"),
+        (f"{ROUTE}.arrivals", {"calls_per_minute": 100}),
+        (f"{ROUTE}.scores", {"share": 1.0}),
+        (f"{ROUTE}.unit", "call"),
+    ]
+    for place, model in enumerate(models):
+        changes.append((f"{ROUTE}.arms[{place}].recorded_as", model))
+        changes.append((f"{ROUTE}.arms[{place}].quality", None))
+    route, calls = with_recorded_data(tmp_path, *changes)
+    for place in range(2):
+        values = route.arms[place].quality.values
+        scores = calls.score[calls.arm == place]
+        assert set(scores.tolist()) <= set(values.tolist())
+        deviation = values.std() / len(scores) ** 0.5
+        assert scores.mean() == pytest.approx(values.mean(), abs=4 * deviation)

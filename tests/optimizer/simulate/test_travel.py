@@ -107,3 +107,11 @@ def test_the_way_changes_no_call():
     order = np.argsort(sent.ids.view("V24")[:, 0])
     assert np.array_equal(sent.end_ns[order], other.end_ns[np.argsort(other.ids.view("V24")[:, 0])])
     assert len(calls) == len(sent)
+
+
+def test_a_world_without_a_call_travels_too():
+    silent = a_route(traffic=Rhythmic(calls_per_minute=1e-9))
+    world = a_world(silent, length=timedelta(minutes=1))
+    calls, batches = travel(world, simulate(world))
+    assert len(calls) == 0
+    assert batches == []
