@@ -6,7 +6,7 @@ are kept whole (orders, heartbeats, what could not be decoded).
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from connectors.recordings.cursor import START, Cursor
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE = "columns.parquet"
+# What Arrow raises, and what columns of other types than ours lead to.
+_UNREADABLE = (OSError, ValueError, LookupError, NotImplementedError, TypeError, AttributeError)
 _RUN, _RUN_BYTES = 1000, 16 << 20  # a run of records that is longer becomes two row groups
 # Numbers near each other have small differences, which are read faster than anything; ids are not.
 _ENCODING = dict.fromkeys(VALUES.keys() - {"call_id"}, "DELTA_BINARY_PACKED")
@@ -70,7 +72,8 @@ def write_columns(
         way_out = "free some space, or name a folder this user may write to"
         raise RecordingInvalid(f"{folder}: {error.strerror or error}: {way_out}") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # it is gone, or its folder never was
+            unfinished.unlink()
 
 
 def read_columns(folder: Path) -> Iterator[Record]:
@@ -149,7 +152,7 @@ class ColumnsReader:
     def _explained(self, place: str) -> Iterator[None]:
         try:
             yield
-        except (OSError, ValueError, LookupError) as error:  # Arrow's own errors are such
+        except _UNREADABLE as error:
             fault = f"{place} cannot be read: {error}: restore a copy of the file"
             raise RecordingInvalid(f"{self._path}: {fault}") from error
 
