@@ -16,15 +16,20 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from connectors.codecs import from_json
 from connectors.configuration import load
+from connectors.otlp import OtlpDecoder
 from connectors.recordings import RecordingReader
 from connectors.worlds import Summary, derived, read, write
 from optimizer.errors import RecordingInvalid
 from optimizer.events import FeedbackEvent
-from optimizer.observe.columns import RecordKind
+from optimizer.observe.columns import ERROR, CallKey, KeyTable, RecordKind
+from optimizer.prices import Price
+from optimizer.simulate.export import travel
 from optimizer.simulate.incidents import IncidentKind
+from optimizer.simulate.simulation import simulate
+from optimizer.simulate.worlds import Dialect
 
 ROOT = Path(__file__).parents[2]
-DEMO = ROOT / "dataflows" / "demo_world.yaml"
+DEMO = ROOT / "connectors" / "worlds" / "demo.yaml"
 AZURE = ROOT / "tests" / "worlds" / "azure_coderouter.yaml"
 
 recorded_data = pytest.mark.skipif(
@@ -339,6 +344,57 @@ def test_half_a_million_calls_are_written_in_less_than_a_minute(tmp_path):
     summary = write(tmp_path / "large.yaml", tmp_path / "out")
     assert summary.calls > 500_000
     assert time.process_time() - began < 60
+
+
+class NoPrices:
+    """Knows no price at all."""
+
+    def history(self, model: str, provider: str = "") -> tuple[Price, ...]:
+        del model, provider
+        return ()
+
+    def overridden(self, model: str, provider: str = "") -> bool:
+        del model, provider
+        return False
+
+
+def test_the_decoder_reads_every_call_as_it_was_simulated(demo):
+    world = read(DEMO).world
+    calls, _ = travel(world, simulate(world))
+    table = KeyTable()
+    decoder = OtlpDecoder(demo.config, NoPrices(), "acme")
+    found = [
+        decoder.decode(record.body, table)
+        for record in demo.records
+        if record.kind is RecordKind.OTLP
+    ]
+    assert sum(len(decoded.refused) for decoded in found) == 0
+
+    def column(name: str) -> np.ndarray:
+        return np.concatenate([getattr(decoded.columns, name) for decoded in found])
+
+    for name in ("end_ns", "tokens_in", "tokens_out", "slot"):
+        assert np.array_equal(column(name), getattr(calls, name)), name
+    assert np.array_equal(column("latency_ns"), calls.end_ns - calls.start_ns)
+    assert np.array_equal((column("flags") & ERROR) != 0, calls.failed)
+    newer = np.array([route.dialect is Dialect.G2 for route in world.routes])[calls.route]
+    assert np.array_equal(column("tokens_cached"), np.where(newer, calls.tokens_cached, 0))
+    assert np.abs(column("ttft_ns") - calls.ttft_ns).max() <= 1  # told as seconds, a double
+    expected = [
+        CallKey(
+            route=route.route,
+            arm=route.arms[arm].arm.id,
+            revision=1,
+            cell=route.cells[cell].name if route.cells else "",
+        )
+        for route, arm, cell in zip(
+            [world.routes[place] for place in calls.route.tolist()],
+            calls.arm.tolist(),
+            calls.cell.tolist(),
+            strict=True,
+        )
+    ]
+    assert [table.keys[code] for code in column("key").tolist()] == expected
 
 
 def test_what_was_planted_is_told_once_for_each_route_it_touches(tmp_path):
