@@ -68,7 +68,7 @@ def bare_messages(path: Path) -> Iterator[tuple[bytes, int]]:
                 for message in _READERS[form](stream):
                     yield message, file.tell()
             elif head.strip(_SPACE):
-                raise ValueError(f"is no OTLP: it begins with {head[:16]!r}")
+                raise ValueError(f"is no OTLP (it begins with {head[:16]!r}): move it away")
 
 
 def form_of(head: bytes) -> Form | None:
@@ -76,8 +76,11 @@ def form_of(head: bytes) -> Form | None:
     text = head.lstrip(_SPACE)
     if _JSON.match(text):
         first, line_end, rest = text.partition(b"\n")
-        # A document that is laid out has no bracket at the end of its first line that closes it.
-        is_line = first.rstrip().endswith(b"}") or rest.lstrip().startswith(b"{")
+        # The first line of a document that is laid out ends openly; an object a line does not,
+        # unless it is broken, and then another one begins right below.
+        is_closed = first.rstrip().endswith(b"}")
+        is_broken = not first.rstrip().endswith((b"{", b"[", b",", b":"))
+        is_line = is_closed or (is_broken and rest.lstrip(b"\r\n").startswith(b"{"))
         return Form.LINES if is_line or not line_end else Form.DOCUMENT
     if _is_request(head, 0, MESSAGE_BYTES):
         return Form.MESSAGE

@@ -1,0 +1,339 @@
+"""Bare OTLP files of every form become a recording, with stamps inferred."""
+
+import gzip
+import json
+
+import pytest
+import zstandard
+from hypothesis import HealthCheck, given, settings, strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from connectors.recordings import RecordingReader, RecordingWriter
+from connectors.recordings.bare_files import MESSAGE_BYTES, Form, bare_messages, form_of
+from connectors.recordings.importing import ImportCounts, import_otlp
+from connectors.recordings.messages import varint
+from optimizer.errors import RecordingInvalid
+from optimizer.observe.columns import RecordKind
+
+
+def request(*ends, service="chat"):
+    """Make an export request whose spans end at these times."""
+    made = ExportTraceServiceRequest()
+    spans = made.resource_spans.add()
+    attribute = spans.resource.attributes.add(key="service.name")
+    attribute.value.string_value = service
+    scope = spans.scope_spans.add()
+    for end in ends:
+        scope.spans.add(name="chat", trace_id=bytes(16), span_id=bytes(8), end_time_unix_nano=end)
+    return made.SerializeToString()
+
+
+def as_json(*ends):
+    spans = [{"name": "chat", "endTimeUnixNano": str(end)} for end in ends]
+    return {"resourceSpans": [{"resource": {}, "scopeSpans": [{"spans": spans}]}]}
+
+
+def latest_end_ns(body):
+    """Give the greatest end in a request of either encoding."""
+    if body.startswith(b"{"):
+        try:
+            groups = json.loads(body).get("resourceSpans", [])
+        except ValueError:
+            return None
+        scopes = [scope for group in groups for scope in group["scopeSpans"]]
+        spans = [span for scope in scopes for span in scope["spans"]]
+        return max((int(span["endTimeUnixNano"]) for span in spans), default=None)
+    try:
+        groups = ExportTraceServiceRequest.FromString(body).resource_spans
+    except Exception:  # noqa: BLE001 - whatever protobuf finds wrong
+        return None
+    scopes = [scope for group in groups for scope in group.scope_spans]
+    ends = [span.end_time_unix_nano for scope in scopes for span in scope.spans]
+    return max(ends, default=None)
+
+
+def lines(*messages):
+    return b"".join(json.dumps(message).encode() + b"\n" for message in messages)
+
+
+def delimited(*messages):
+    return b"".join(varint(len(message)) + message for message in messages)
+
+
+def prefixed(*messages):
+    return b"".join(len(message).to_bytes(4) + message for message in messages)
+
+
+def packed(*messages):
+    return prefixed(*map(zstandard.compress, messages))
+
+
+REQUESTS = [request(100, 300), request(200), request(500, service="x" * 300)]
+DOCUMENTS = [as_json(100, 300), as_json(200), as_json(500)]
+COMPACT = [json.dumps(document).encode() for document in DOCUMENTS]
+FORMS = {
+    "json lines": (lines(*DOCUMENTS), COMPACT),
+    "json lines without an end": (lines(*DOCUMENTS)[:-1], COMPACT),
+    "json lines of Windows": (lines(*DOCUMENTS).replace(b"\n", b"\r\n"), COMPACT),
+    "json lines after a mark": (b"\xef\xbb\xbf" + lines(*DOCUMENTS), COMPACT),
+    "json lines with gaps": (b"\n\n" + lines(*DOCUMENTS).replace(b"\n", b"\n\n"), COMPACT),
+    "one line": (lines(DOCUMENTS[0]), COMPACT[:1]),
+    "a document": (json.dumps(DOCUMENTS[0], indent=1).encode(), None),
+    "a document laid out flat": (json.dumps(DOCUMENTS[0], indent=0).encode(), None),
+    "a document laid out oddly": (b'{"resourceSpans": [\n{"scopeSpans": []}\n]}', None),
+    "a document of no resources": (b"{}", [b"{}"]),
+    "a message": (REQUESTS[0], REQUESTS[:1]),
+    "several messages in one": (b"".join(REQUESTS), [b"".join(REQUESTS)]),
+    "messages after varints": (delimited(*REQUESTS), REQUESTS),
+    "an empty message among others": (delimited(REQUESTS[0], b"", REQUESTS[1]), REQUESTS[:2]),
+    "messages after four bytes": (prefixed(*REQUESTS), REQUESTS),
+    "messages after four bytes, compressed": (packed(*REQUESTS), REQUESTS),
+    "json after four bytes": (prefixed(*COMPACT), COMPACT),
+    "json after four bytes, compressed": (packed(*COMPACT), COMPACT),
+}  # fmt: skip
+COMPRESSIONS = {
+    "plain": bytes,
+    "gzip": gzip.compress,
+    "zstd": zstandard.compress,
+    "zstd in frames": lambda data: b"".join(
+        zstandard.compress(data[place : place + 50]) for place in range(0, len(data), 50)
+    ),
+    "gzip in members": lambda data: gzip.compress(data[:50]) + gzip.compress(data[50:]),
+}
+
+
+@pytest.fixture
+def source(tmp_path):
+    return tmp_path / "spans.bin"
+
+
+@pytest.fixture
+def destination(tmp_path):
+    return tmp_path / "deep" / "recording"
+
+
+@pytest.mark.parametrize("compress", COMPRESSIONS.values(), ids=COMPRESSIONS)
+@pytest.mark.parametrize(("data", "messages"), FORMS.values(), ids=FORMS)
+def test_every_form_gives_its_messages_to_the_byte(source, data, messages, compress):
+    source.write_bytes(compress(data))
+    assert [message for message, _ in bare_messages(source)] == (messages or [data])
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(
+        st.tuples(st.lists(st.integers(1, 2**62), max_size=40), st.text(max_size=400)),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_any_requests_are_told_apart_by_form(requests):
+    made = [request(*ends, service=service) for ends, service in requests]
+    assert form_of(made[0]) is Form.MESSAGE
+    assert form_of(delimited(*made)) is Form.DELIMITED
+    assert form_of(prefixed(*made)) is Form.PREFIXED
+    assert form_of(packed(*made)) is Form.PREFIXED
+
+
+def test_captured_requests_of_any_signal_are_told_apart():
+    metrics = b"\n\x1a\n\x18\n\x16\n\x0cservice.name\x12\x06\n\x04chat"
+    schema_first = b"\n\x05\x1a\x03url"
+    assert form_of(b"\n\x00") is Form.MESSAGE
+    for message in (metrics, schema_first):
+        assert form_of(message) is Form.MESSAGE
+        assert form_of(delimited(message, message)) is Form.DELIMITED
+        assert form_of(prefixed(message, message)) is Form.PREFIXED
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"time,latency\n1,2\n",
+        b"resourceSpans: []\n",
+        b"[1, 2]",
+        b"\x7fELF" + bytes(100),
+        b"\x89PNG\r\n\x1a\n",
+        b"{not json",
+        b"\x00\x00\x00\x00",
+        b"\x0a\x05",
+        b"\x85" * 20,
+    ],
+)
+def test_other_files_are_refused_with_their_beginning(source, destination, data):
+    source.write_bytes(data)
+    with pytest.raises(RecordingInvalid, match=r"spans\.bin: is no OTLP \(it begins with b"):
+        import_otlp(source, destination, latest_end_ns)
+    assert not destination.exists()
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n", gzip.compress(b""), zstandard.compress(b"")])
+def test_files_without_messages_are_refused(source, destination, data):
+    source.write_bytes(data)
+    with pytest.raises(RecordingInvalid, match=r"spans\.bin: holds no OTLP messages"):
+        import_otlp(source, destination, latest_end_ns)
+
+
+def test_a_folder_is_imported_by_name_without_hidden_files(tmp_path, destination):
+    folder = tmp_path / "in"
+    for name, data in {
+        "b.json": lines(DOCUMENTS[1]),
+        "a/z.pb": REQUESTS[0],
+        "c.jsonl.gz": gzip.compress(lines(DOCUMENTS[2])),
+        "empty.json": b"",
+        ".hidden": b"no OTLP",
+        ".git/x": b"no OTLP",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    counts = import_otlp(folder, destination, latest_end_ns)
+    expected = [REQUESTS[0], COMPACT[1], COMPACT[2]]
+    assert [record.body for record in RecordingReader(destination)] == expected
+    size = sum(map(len, expected))
+    assert counts == ImportCounts(files=4, records=3, undated=0, bytes=size)
+
+
+def test_an_import_is_a_recording_of_one_partition_with_inferred_stamps(source, destination):
+    source.write_bytes(delimited(*REQUESTS))
+    import_otlp(source, destination, latest_end_ns)
+    reader = RecordingReader(destination)
+    assert reader.manifest.partitions == ("import",)
+    assert reader.manifest.stamps == "inferred"
+    facts = [record[:4] for record in reader]
+    assert [record[:2] for record in facts] == [("import", 0), ("import", 1), ("import", 2)]
+    assert {kind for *_, kind in facts} == {RecordKind.OTLP}
+
+
+@pytest.mark.parametrize(
+    ("ends", "stamps"),
+    [
+        pytest.param([5], [5], id="one alone has only its own"),
+        pytest.param([5, 9], [9, 5], id="of two each has the other's"),
+        pytest.param([5, 9, 7], [9, 7, 9], id="all but one have the greatest"),
+        pytest.param([9, 9, 7], [9, 9, 9], id="the greatest twice vouch for each other"),
+        pytest.param([5, 2**62, 7], [2**62, 7, 2**62], id="one from the future is found out"),
+        pytest.param([None, 4, None], [4, 4, 4], id="one without a time has that of others"),
+        pytest.param([None, None], [0, 0], id="no time at all"),
+        pytest.param([5, 2**63, 2**64 - 1], [5, 5, 5], id="what is no time does not count"),
+    ],
+)
+def test_a_stamp_is_the_greatest_time_in_other_records(source, destination, ends, stamps):
+    source.write_bytes(delimited(*(request(*([] if e is None else [e, 1])) for e in ends)))
+    import_otlp(source, destination, latest_end_ns)
+    assert [record.stamp_ns for record in RecordingReader(destination)] == stamps
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.none() | st.integers(0, 20), min_size=2, max_size=8))
+def test_stamps_are_those_of_the_definition(tmp_path_factory, ends):
+    folder = tmp_path_factory.mktemp("import")
+    (folder / "in").write_bytes(lines(*(as_json(*([] if e is None else [e])) for e in ends)))
+    import_otlp(folder / "in", folder / "out", latest_end_ns)
+    for record in RecordingReader(folder / "out"):
+        others = [e for n, e in enumerate(ends) if n != record.offset and e is not None]
+        own = ends[record.offset] or 0
+        assert record.stamp_ns == max(others, default=own)
+
+
+def test_messages_nobody_can_read_are_kept_and_counted(source, destination):
+    data = lines(DOCUMENTS[0]) + b'{"resourceSpans": [cut\nplain text\n' + lines(DOCUMENTS[1])
+    source.write_bytes(data)
+    counts = import_otlp(source, destination, latest_end_ns)
+    assert [record.body for record in RecordingReader(destination)] == data.splitlines()
+    assert (counts.records, counts.undated) == (4, 2)
+
+
+def test_lines_whose_first_is_broken_are_lines_all_the_same(source):
+    source.write_bytes(b'{"resourceSpans": [cut\n' + lines(DOCUMENTS[0]))
+    assert [message for message, _ in bare_messages(source)][1] == COMPACT[0]
+
+
+@pytest.mark.parametrize("join", [delimited, prefixed], ids=["varints", "four bytes"])
+def test_a_last_message_that_is_cut_short_is_kept_as_far_as_it_goes(source, join):
+    data = join(*REQUESTS)
+    for missing in range(1, len(REQUESTS[2])):
+        source.write_bytes(data[:-missing])
+        messages = [message for message, _ in bare_messages(source)]
+        assert messages == [*REQUESTS[:2], REQUESTS[2][:-missing]]
+
+
+def test_a_message_that_was_compressed_and_damaged_is_kept(source):
+    message = bytearray(zstandard.compress(REQUESTS[0]))
+    message[-1] ^= 0xFF
+    source.write_bytes(prefixed(zstandard.compress(REQUESTS[0]), bytes(message[:-5])))
+    messages = [message for message, _ in bare_messages(source)]
+    assert messages == [REQUESTS[0], bytes(message[:-5])]
+
+
+@pytest.mark.parametrize(
+    "head", [lines(DOCUMENTS[0]), delimited(REQUESTS[0]), prefixed(REQUESTS[0])]
+)
+def test_a_message_above_the_limit_is_refused(source, head):
+    size = MESSAGE_BYTES + 1
+    length = {b"{": b"", b"\x00": size.to_bytes(4)}.get(head[:1], varint(size))
+    source.write_bytes(gzip.compress(head + length + bytes(size), 1))
+    with pytest.raises(
+        RecordingInvalid, match=rf"spans\.bin: has a message of more than {size - 1}"
+    ):
+        list(bare_messages(source))
+
+
+CHECKED = zstandard.ZstdCompressor(write_checksum=True)  # as the command line tool does
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, CHECKED.compress])
+def test_a_damaged_compressed_file_is_named(source, destination, compress):
+    data = bytearray(compress(lines(*DOCUMENTS * 50)))
+    data[len(data) // 2] ^= 0xFF
+    source.write_bytes(data)
+    with pytest.raises(RecordingInvalid, match=r"spans\.bin: .*damaged"):
+        import_otlp(source, destination, latest_end_ns)
+    assert not destination.exists()
+
+
+def test_a_gzip_file_cut_short_is_named(source):
+    source.write_bytes(gzip.compress(lines(*DOCUMENTS))[:-20])
+    with pytest.raises(RecordingInvalid, match=r"spans\.bin: is damaged"):
+        list(bare_messages(source))
+
+
+def test_a_source_that_is_not_there_is_named(tmp_path, destination):
+    for path in (tmp_path / "nowhere", tmp_path):
+        with pytest.raises(RecordingInvalid, match="no such file, or a folder without files"):
+            import_otlp(path, destination, latest_end_ns)
+
+
+def test_a_destination_that_holds_something_is_left_alone(source, destination):
+    source.write_bytes(REQUESTS[0])
+    with RecordingWriter(destination, ["p"]):
+        pass
+    with pytest.raises(RecordingInvalid, match="recording: is not empty"):
+        import_otlp(source, destination, latest_end_ns)
+    assert RecordingReader(destination).manifest.partitions == ("p",)
+
+
+def test_an_import_that_fails_leaves_nothing_and_may_be_repeated(source, destination):
+    source.write_bytes(delimited(*REQUESTS))
+
+    def fail_late(done, total):
+        if done > total * 0.8:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        import_otlp(source, destination, latest_end_ns, fail_late)
+    assert list(destination.parent.iterdir()) == []
+    destination.mkdir()
+    assert import_otlp(source, destination, latest_end_ns).records == 3
+
+
+def test_progress_rises_to_the_whole(tmp_path, destination):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a").write_bytes(gzip.compress(lines(*DOCUMENTS * 5000)))
+    (folder / "b").write_bytes(delimited(*REQUESTS * 3000))
+    told = []
+    import_otlp(folder, destination, latest_end_ns, lambda *each: told.append(each))
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    assert {total for _, total in told} == {2 * size}
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1][0] == 2 * size
+    assert len({done for done, _ in told}) > 4
