@@ -11,12 +11,12 @@ from optimizer.decide.case import CURRENT_CALLS, Case, Served
 from optimizer.decide.coordinator import consider, obey
 from optimizer.decide.costing import Mix
 from optimizer.decide.docket import Docket, expire, forget
-from optimizer.findings import Finding, OpenFinding
+from optimizer.findings import Finding
 from optimizer.orient import ANALYZERS
 from optimizer.orient.pooling import pooled
 from optimizer.orient.records import Record, busiest, is_gone, profile, record
 from optimizer.orient.signs import Memory, Scene
-from optimizer.orient.watch import follow
+from optimizer.orient.watch import Watched, follow
 from optimizer.settings import Autonomy
 from optimizer.windows import WindowKind
 
@@ -59,13 +59,13 @@ class RouteState:
     Attributes:
         records: What each arm did lately.
         memories: What each analyzer remembers, by its name.
-        open: Findings that are open.
+        findings: Findings that are open or were lately.
         docket: Its decisions.
     """
 
     records: dict[str, Record] = field(default_factory=dict)
     memories: dict[str, Memory] = field(default_factory=dict)
-    open: tuple[OpenFinding, ...] = ()
+    findings: Watched = field(default_factory=Watched)
     docket: Docket = field(default_factory=Docket)
 
 
@@ -104,7 +104,7 @@ class Controller:
         scene = self._scene(state, observation)
         records = record(state.records, scene.windows, scene.minute)
         state, said = self._orient(replace(state, records=records), scene, observation.route)
-        if state.docket.pending or state.open or observation.orders:
+        if state.docket.pending or state.findings.open or observation.orders:
             docket, decided = self._decide(state, scene, observation)
             return replace(state, docket=docket), (*said, *decided)
         return state, said
@@ -115,7 +115,7 @@ class Controller:
             minute=int(observation.at.timestamp()) // 60,
             thresholds=self._route(observation.route).thresholds,
             windows=pooled(observation.summaries),
-            open={(one.rule, one.arm): one for one in state.open},
+            open={(one.rule, one.arm): one for one in state.findings.open},
         )
 
     def _orient(self, state: RouteState, scene: Scene, route: str) -> tuple[RouteState, Outputs]:
@@ -125,17 +125,16 @@ class Controller:
             memory = state.memories.get(analyzer.name) or Memory()
             memory, seen = analyzer.step(memory, scene)
             memories[analyzer.name] = _without_forgotten(memory, state.records)
-            signs += seen
-        followed = follow(
+            # Arms beyond those kept are counted in the route's traffic and spend, not judged.
+            signs += [one for one in seen if not one.arm or one.arm in state.records]
+        findings, said = follow(
             route,
-            scene.open,
+            state.findings,
             signs,
             scene.at,
             lambda arm: is_gone(state.records.get(arm), scene.minute),
         )
-        if followed.open is not scene.open:
-            state = replace(state, open=tuple(followed.open.values()))
-        return replace(state, memories=memories), followed.said
+        return replace(state, memories=memories, findings=findings), said
 
     def _decide(
         self, state: RouteState, scene: Scene, observation: Observation
@@ -148,7 +147,7 @@ class Controller:
         docket, expired = expire(docket, scene.at, self._settings.decisions)
         said += (expired,) if expired else ()
         may_decide = self._settings.autonomy is not Autonomy.OBSERVE and not docket.paused
-        if state.open and may_decide:
+        if state.findings.open and may_decide:
             case = self._case(state, scene, observation.route)
             docket, decisions = consider(docket, case, self._strategies)
             said += decisions
@@ -164,7 +163,7 @@ class Controller:
             settings=self._settings,
             incumbent=listed or busiest(lately.items()),
             served=_served(lately, scene),
-            findings=state.open,
+            findings=state.findings.open,
             prices=self._history,
         )
 

@@ -153,6 +153,21 @@ class OpenFinding:
         return finding_id(route, self.arm, self.rule, self.since)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedFinding:
+    """What is remembered of a finding for an hour after it closed.
+
+    Attributes:
+        rule: Its rule.
+        arm: Its arm.
+        until: When it closed.
+    """
+
+    rule: str
+    arm: str
+    until: datetime
+
+
 def finding_id(route: str, arm: str, rule: str, since: datetime) -> str:
     """Derive a finding's id from what it is and the instant it opened (aware UTC)."""
     return str(uuid.uuid5(NAMESPACE, "\n".join((route, arm, rule, since.isoformat()))))

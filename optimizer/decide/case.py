@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 RECORDED_CALLS = 50  # from so many calls of the last hour on, an arm's record counts
 RECORDED_SCORES = 30
 CURRENT_CALLS = 20
+ROUTE_WIDE = {"daily_budget"}  # rules of findings that name no arm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +88,9 @@ class Case:
         return {arm.id: arm for arm in (*first, *self.route.candidates)}
 
     def finding(self, rule: str) -> OpenFinding | None:
-        """Give the open finding of a rule on the arm in force or on the whole route."""
-        arms = (self.incumbent, "")
-        return next((one for one in self.findings if one.rule == rule and one.arm in arms), None)
+        """Give the open finding of a rule on the arm in force, or on the route as a whole."""
+        arm = "" if rule in ROUTE_WIDE else self.incumbent
+        return next((one for one in self.findings if (one.rule, one.arm) == (rule, arm)), None)
 
     def prefers(self, arm: Arm) -> bool:
         """Tell whether the settings prefer an arm's model or provider."""

@@ -1,7 +1,7 @@
 """Usual levels: what a metric of an arm is by itself, so that a change can be told from a rhythm.
 
 A window's mean is taken as: usual level + rhythm of the hour of day + wandering between windows +
-noise of the calls in it. Level, rhythm and the size of the wandering are learnt from five-minute
+noise of the calls in it. Level, rhythm and the size of the wandering are learnt from disjoint
 and hourly windows, exponentially weighted. What is out of the ordinary is clipped before it is
 learnt, so that one anomaly does not hide the next.
 
@@ -18,8 +18,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-LEARN_MINUTES = 5  # disjoint five-minute windows teach the level
-WARM_WINDOWS = 6  # half an hour with traffic, before which nothing is said
+WARM_WINDOWS = 6  # before so many windows nothing is said
 LEVEL_HALF_LIFE = 12 * 60.0  # minutes; much shorter would follow the rhythm, and lag behind it
 SPREAD_HALF_LIFE = 24 * 60.0  # minutes; a whole day, so that every hour's wandering is in it
 PRIOR_WINDOWS = 12.0  # the assumed wandering counts as much as one hour of clear windows
@@ -122,14 +121,16 @@ def departure(
     )
 
 
-def learn(baseline: Baseline | None, scale: Scale, sample: Sample, end: int) -> Baseline:
-    """Learn level and wandering from a five-minute window that ends at a minute."""
+def learn(
+    baseline: Baseline | None, scale: Scale, sample: Sample, start: int, end: int
+) -> Baseline:
+    """Learn level and wandering from a window, disjoint from those learnt before."""
     if baseline is None:
         baseline = Baseline(0.0, 0.0, scale.wander_sd**2, PRIOR_WINDOWS, scale.call_sd**2, end)
     noise = baseline.call_variance / sample.n
     wander = max(baseline.wander, scale.least_wander_sd**2)
     clear = wander / (wander + noise)  # how much of the window's departure is not noise
-    usual = expected(baseline, end - LEARN_MINUTES, end)
+    usual = expected(baseline, start, end)
     elapsed = end - baseline.minute
     weight = baseline.weight * 0.5 ** (elapsed / LEVEL_HALF_LIFE) + clear
     if not baseline.windows:

@@ -43,6 +43,7 @@ COST = Tracked(
     rule="cost_increase",
     scale=Scale(wander_sd=0.15, least_wander_sd=0.05, call_sd=0.8),
     read=log_cost,
+    teacher=WindowKind.QUARTER,
     kinds=(WindowKind.QUARTER, WindowKind.HOUR),
     least=LEAST_PRICED,
 )

@@ -43,6 +43,7 @@ LATENCY = Tracked(
     rule="latency_increase",
     scale=Scale(wander_sd=0.15, least_wander_sd=0.05, call_sd=0.6),
     read=log_latency,
+    teacher=WindowKind.SLIDING,
     kinds=(WindowKind.SLIDING, WindowKind.QUARTER, WindowKind.HOUR),
     least=LEAST_CALLS,
 )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from optimizer.windows import WindowSummary
 
 LEAST_SCORES = 30
+LEAST_SCORES_OF_A_DROP = 50  # fewer have too skewed a mean: good scores are many, bad ones far off
 MIN_DEVIATE = 3.719  # one-sided, a risk of 1e-4 at a look
 DROP_Z = 4.0
 
@@ -35,10 +36,11 @@ def score(summary: WindowSummary) -> Sample | None:
 
 SCORE = Tracked(
     rule="quality_drop",
-    scale=Scale(wander_sd=0.05, least_wander_sd=0.02, call_sd=0.35),
+    scale=Scale(wander_sd=0.05, least_wander_sd=0.01, call_sd=0.35),
     read=score,
+    teacher=WindowKind.QUARTER,
     kinds=(WindowKind.QUARTER, WindowKind.HOUR),
-    least=LEAST_SCORES,
+    least=LEAST_SCORES_OF_A_DROP,
 )
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from optimizer.orient.baselines import (
-    LEARN_MINUTES,
     WARM_WINDOWS,
     departure,
     learn,
@@ -38,24 +37,27 @@ class Tracked:
         rule: The rule that compares it; while a finding of that rule is open nothing is learnt.
         scale: What is assumed of it at first.
         read: Gives a window's sample; None when the window tells nothing.
-        kinds: Windows that are compared with the usual level.
+        teacher: Disjoint windows of this kind teach the level.
+        kinds: Windows that are compared with it.
         least: Calls or scores a window must hold to be compared.
     """
 
     rule: str
     scale: Scale
     read: Callable[[WindowSummary], Sample | None]
+    teacher: WindowKind
     kinds: tuple[WindowKind, ...]
     least: int
 
     def learn(self, baselines: dict[str, Baseline], scene: Scene) -> dict[str, Baseline]:
         """Learn from the windows of this minute; the same mapping when there are none."""
-        if scene.minute % LEARN_MINUTES:
+        minutes = MINUTES[self.teacher]
+        if scene.minute % minutes:
             return baselines
         learnt = dict(baselines)
-        for arm, sample in self._samples(WindowKind.SLIDING, scene):
+        for arm, sample in self._samples(self.teacher, scene):
             known = self._renewed_if_stale(learnt.get(arm), arm, scene)
-            learnt[arm] = learn(known, self.scale, sample, scene.minute)
+            learnt[arm] = learn(known, self.scale, sample, scene.minute - minutes, scene.minute)
         for arm, sample in self._samples(WindowKind.HOUR, scene):
             if arm in learnt and learnt[arm].windows >= WARM_WINDOWS:
                 learnt[arm] = learn_rhythm(learnt[arm], self.scale, sample, scene.minute)
