@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optimizer.errors import OptimizerError, UnknownVersion
+from optimizer.errors import StorageFailed, UnknownVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,10 +28,6 @@ _WAYS_OUT = {
     "(OPTIMIZER_DATABASE__TIMEOUT_SECS)",
     "SQLITE_ERROR": "its tables are not those of this version: name another file",
 }
-
-
-class StorageFailed(OptimizerError):
-    """A database file that cannot be opened, read or written; the message names the way out."""
 
 
 class Database:

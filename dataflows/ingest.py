@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
@@ -12,11 +12,16 @@ from optimizer.observe.columns import Record, RecordKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from connectors.recordings import RecordingReader
-
     Keyed = tuple[str, Record]
 
 _IDLE = timedelta(milliseconds=50)
+
+
+class Reader(Protocol):
+    """What reads a recording, however it is kept."""
+
+    def read(self, cursor: str | None = None) -> list[tuple[Record, str]]:
+        """Give the next records behind a cursor, each with its own; none at the end."""
 
 
 class RecordingSource(FixedPartitionedSource["Keyed", "str | None"]):
@@ -35,7 +40,7 @@ class RecordingSource(FixedPartitionedSource["Keyed", "str | None"]):
 
     def __init__(
         self,
-        reader: RecordingReader,
+        reader: Reader,
         partitions: Sequence[str],
         *,
         batch: int = 16,

@@ -57,6 +57,10 @@ class RecordingInvalid(OptimizerError):
     """A recording that cannot be read or written."""
 
 
+class StorageFailed(OptimizerError):
+    """A database that cannot be read or written; the message names it and the way out."""
+
+
 class NotFound(OptimizerError):
     """Something asked for by name is not there."""
 

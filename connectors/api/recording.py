@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from connectors.api.progress import Progress
-from connectors.otlp import latest_end_ns
+from connectors.otlp.times import latest_end_ns
 from connectors.recordings.importing import import_otlp
 from connectors.recordings.manifest import NAME as MANIFEST
 from connectors.worlds import write

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -172,6 +172,14 @@ class Columns:
 
 
 ARRAYS = tuple(name for name in Columns.__dataclass_fields__ if name != "raw")
+
+
+def join(parts: Sequence[Columns]) -> Columns:
+    """Lay the rows of several columns end to end; `raw` is left behind."""
+    joined: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS
+    }
+    return Columns(**joined)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

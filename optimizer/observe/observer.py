@@ -109,6 +109,7 @@ class Observer:
             reason = refused.reason if isinstance(refused, DecodeFailed) else "invalid_event"
             yield EDGE, self._dead(record, reason, str(refused), _bytes_of(record))
         if self.partition.watermark_ns // MINUTE_NS > minute:
+            self.partition.settle()
             counts = dict(self.partition.counts)
             yield EDGE, Ledger(self.partition.name, self.partition.watermark_ns, counts)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from optimizer.observe.columns import ERROR, STREAMED, Columns, KeyTable
+from optimizer.observe.columns import ERROR, STREAMED, Columns, KeyTable, join
 from optimizer.observe.deduplicate import SeenIds
 from optimizer.panes import (
     AT,
@@ -121,6 +121,9 @@ def _add_logs(
 class OpenPane:
     """The sums of ten seconds that are still being added to.
 
+    Calls of small records wait until there are enough to be worth measuring; when that happens
+    cannot be seen in what comes out.
+
     Attributes:
         ids: The ids of the calls in it.
         sums: (keys, len(SUMS)), grown with the key table.
@@ -133,6 +136,25 @@ class OpenPane:
         self.sums = np.zeros((0, _WIDTH), np.int64)
         self.codes: list[NDArray[np.int32]] = []
         self.slots: list[tuple[NDArray[np.int32], NDArray[np.int16], Ints]] = []
+        self._waiting: list[Columns] = []
+        self._waiting_rows = 0
+
+    def put(self, columns: Columns, table: KeyTable) -> tuple[int, int]:
+        """Put calls keyed by `table`, repeats among them; when many wait, settle them."""
+        self._waiting.append(columns)
+        self._waiting_rows += len(columns)
+        return self.settle(table) if self._waiting_rows >= _CHUNK else (0, 0)
+
+    def settle(self, table: KeyTable) -> tuple[int, int]:
+        """Add the calls that wait; give how many are new and how many are repeats."""
+        if not self._waiting:
+            return 0, 0
+        columns = self._waiting[0] if len(self._waiting) == 1 else join(self._waiting)
+        self._waiting, self._waiting_rows = [], 0
+        new = self.ids.add(columns.call_id)
+        fresh = int(np.count_nonzero(new))
+        self.add(columns if fresh == len(new) else columns.take(new), table)
+        return fresh, len(new) - fresh
 
     def add(self, columns: Columns, table: KeyTable) -> None:
         """Add calls that were not seen before, keyed by `table`."""

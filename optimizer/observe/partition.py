@@ -35,13 +35,11 @@ class StreamRules:
         disorder_ns: How much earlier than the greatest time seen a call may still end.
         skew_ns: How much later than its record's stamp a call may end.
         dedupe_ns: How long the ids of sealed panes are remembered.
-        tick_ns: The watermark is told whenever it passes a multiple of this.
     """
 
     disorder_ns: int = 15_000_000_000
     skew_ns: int = 30_000_000_000
     dedupe_ns: int = 120_000_000_000
-    tick_ns: int = PANE_NS
 
 
 class Observed(NamedTuple):
@@ -137,17 +135,21 @@ class Partition:
                 correction = self._correct(pane, rows)
                 corrections += [correction] if correction else []
                 continue
-            current = self.open.setdefault(pane, OpenPane())
-            new = current.ids.add(rows.call_id)
-            self._count(new)
-            current.add(rows if new.all() else rows.take(new), self.table)
+            if pane not in self.open:
+                self.open[pane] = OpenPane()
+            self._count(self.open[pane].put(rows, self.table))
         return corrections
 
-    def _count(self, new: NDArray[np.bool_]) -> None:
-        counted = int(np.count_nonzero(new))
-        self.counts["counted"] += counted
-        if counted < len(new):
-            self.counts["duplicate"] += len(new) - counted
+    def settle(self) -> None:
+        """Add all calls that wait, so that sums and counts are of everything taken."""
+        for pane in self.open.values():
+            self._count(pane.settle(self.table))
+
+    def _count(self, settled: tuple[int, int]) -> None:
+        counted, repeated = settled
+        if counted or repeated:
+            self.counts["counted"] += counted
+            self.counts["duplicate"] += repeated
 
     def _correct(self, pane: int, rows: Columns) -> Pane | None:
         """Make a correction of late calls, unless they are repeats or older than the memory."""
@@ -175,10 +177,13 @@ class Partition:
         if watermark_ns <= before:
             return Observed(corrections, None, dead)
         self.watermark_ns = watermark_ns
+        if watermark_ns // PANE_NS == before // PANE_NS:
+            return Observed(corrections, None, dead)
         done = sorted(pane for pane in self.open if (pane + 1) * PANE_NS <= watermark_ns)
         panes = []
         for pane in done:
             current = self.open.pop(pane)
+            self._count(current.settle(self.table))
             panes.append(current.seal(self.name, pane, -1, self.table))
             self.sealed[pane] = current.ids.sorted()
         self._forget()
@@ -188,11 +193,11 @@ class Partition:
         """Tell the watermark when it has passed a tick since `before_ns`."""
         if self.watermark_ns >= FINAL_NS:
             return Mark(self.name, FINAL_NS, before_ns + self._rules.disorder_ns)
-        tick = self.watermark_ns // self._rules.tick_ns
-        if tick == before_ns // self._rules.tick_ns:
+        tick = self.watermark_ns // PANE_NS
+        if tick == before_ns // PANE_NS:
             return None
         latest_ns = self.watermark_ns + self._rules.disorder_ns
-        return Mark(self.name, tick * self._rules.tick_ns, latest_ns)
+        return Mark(self.name, tick * PANE_NS, latest_ns)
 
     def _forget(self) -> None:
         """Drop the ids of panes no call can be compared with any more, and keys long unused."""
@@ -204,6 +209,7 @@ class Partition:
 
     def _renew_table(self) -> None:
         """Begin a new key table with the keys of open panes: names that are gone are let go."""
+        self.settle()
         old = self.table
         live = sorted({code for pane in self.open.values() for code in pane.live()})
         self.table = KeyTable(old.keys[code] for code in live)

@@ -32,6 +32,7 @@ VERSION = 1
 
 def dump(partition: Partition) -> bytes:
     """Write a partition's state."""
+    partition.settle()
     state = {
         "version": VERSION,
         "name": partition.name,

@@ -14,8 +14,7 @@ from hypothesis import given, settings, strategies as st
 
 from connectors.api.opening import open_log
 from connectors.logs.memory import MemoryLog
-from connectors.sqlite import StorageFailed
-from optimizer.errors import NotAvailable, SettingsInvalid, UnknownVersion
+from optimizer.errors import NotAvailable, SettingsInvalid, StorageFailed, UnknownVersion
 from optimizer.ports import Entry
 
 ROOT = Path(__file__).parents[2]
