@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from optimizer.models import Arm, ModelConfig
-from optimizer.simulate.arrivals import Rhythmic, Traced
+from optimizer.simulate.arrivals import MINUTE_NS, Rhythmic, Traced
 from optimizer.simulate.calls import ERROR_TYPES, FAILURES, NAMES, SimulatedCalls
 from optimizer.simulate.incidents import IncidentKind, nanoseconds
+from optimizer.simulate.load import Load
 from optimizer.simulate.quantities import Judged, Lognormal, Recorded, RecordedScores
 from optimizer.simulate.simulation import simulate, start_ns
 from optimizer.simulate.users import Unit, Users
@@ -305,3 +306,31 @@ def test_later_calls_of_a_conversation_read_from_the_cache():
     cached = found.tokens_cached > 0
     assert np.array_equal(found.tokens_cached[cached], found.tokens_in[cached] // 2)
     assert len(np.unique(found.conversation)) == (~cached).sum()
+
+
+STEADY = an_arm(latency_ms=Lognormal(median=1000), errors=0.0)
+
+
+def test_load_slows_all_calls_of_a_minute_alike():
+    load = Load(sd=0.4)
+    found = simulate(a_world(a_route(arms=(STEADY,), load=load)))
+    minute = (found.start_ns - start_ns(a_world())) // MINUTE_NS
+    slowest = [latency_ms(found)[minute == number] for number in range(120)]
+    assert all(np.ptp(of) < 0.01 for of in slowest)
+    assert np.log([of[0] for of in slowest]).std() == pytest.approx(0.4, abs=0.2)
+
+
+def test_a_users_own_effect_slows_all_of_its_calls_alike():
+    users = Users(count=300, latency_sd=0.4)
+    found = simulate(a_world(a_route(arms=(STEADY,), users=users)))
+    by_user = [latency_ms(found)[found.user == user] for user in np.unique(found.user)]
+    assert all(np.ptp(of) < 0.01 for of in by_user)
+    assert np.log([of[0] for of in by_user]).std() == pytest.approx(0.4, rel=0.15)
+
+
+def test_a_call_that_traffic_adds_goes_on_with_its_models_conversation():
+    route = a_route(arms=(an_arm(cached=0.5),), users=Users(count=50, turns=4))
+    doubled = an_incident(IncidentKind.TRAFFIC, factor=2.0)
+    usual, struck = simulate(a_world(route)), simulate(a_world(route, incidents=(doubled,)))
+    assert set(struck.conversation.tolist()) == set(usual.conversation.tolist())
+    assert (struck.tokens_cached == 0).sum() == len(np.unique(struck.conversation))
