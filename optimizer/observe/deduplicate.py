@@ -16,14 +16,20 @@ if TYPE_CHECKING:
     Ids = NDArray[np.uint64]
 
 _LOAD = 4  # slots an id: short probes, and 32 bytes an id while its pane is open
+_LEAST = 256
 _MOST_ROUNDS = 32  # more only happen when ids were made to collide: the table is mixed anew
 
 
 class SeenIds:
-    """A set of 64-bit ids, none of them 0: open addressing, a whole batch at a time."""
+    """A set of 64-bit ids, none of them 0: open addressing, a whole batch at a time.
 
-    def __init__(self, ids: Ids | None = None) -> None:
-        self._table: Ids = np.zeros(1024, np.uint64)
+    Args:
+        ids: What is in it from the start, distinct.
+        expected: How many ids may come; only saves growing.
+    """
+
+    def __init__(self, ids: Ids | None = None, expected: int = 0) -> None:
+        self._table: Ids = np.zeros(_size_for(max(expected, _LEAST)), np.uint64)
         self._factor = 0x9E3779B97F4A7C15
         self._count = 0
         if ids is not None and len(ids):
@@ -81,7 +87,7 @@ class SeenIds:
 
     def _make_room(self, count: int) -> None:
         if count * _LOAD > len(self._table):
-            self._rebuild(1 << (count * _LOAD * 2 - 1).bit_length())
+            self._rebuild(_size_for(2 * count))
 
     def _mix_anew(self) -> None:
         self._factor = (self._factor * 6364136223846793005 + 1442695040888963407) % 2**64 | 1
@@ -93,6 +99,10 @@ class SeenIds:
         self._table = np.zeros(size, np.uint64)
         self._insert(ids)
         self._count = counted
+
+
+def _size_for(count: int) -> int:
+    return 1 << (count * _LOAD - 1).bit_length()
 
 
 def add_sorted(seen: Ids, ids: Ids) -> tuple[Ids, NDArray[np.bool_]]:

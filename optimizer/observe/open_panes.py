@@ -124,6 +124,9 @@ class OpenPane:
     Calls of small records wait until there are enough to be worth measuring; when that happens
     cannot be seen in what comes out.
 
+    Args:
+        expected: How many calls may come; only saves growing.
+
     Attributes:
         ids: The ids of the calls in it.
         sums: (keys, len(SUMS)), grown with the key table.
@@ -131,8 +134,8 @@ class OpenPane:
         slots: (key code, slot, values) of the calls that carry a slot.
     """
 
-    def __init__(self) -> None:
-        self.ids = SeenIds()
+    def __init__(self, expected: int = 0) -> None:
+        self.ids = SeenIds(expected=expected)
         self.sums = np.zeros((0, _WIDTH), np.int64)
         self.codes: list[NDArray[np.int32]] = []
         self.slots: list[tuple[NDArray[np.int32], NDArray[np.int16], Ints]] = []

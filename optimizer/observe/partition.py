@@ -75,6 +75,7 @@ class Partition:
         self.open: dict[int, OpenPane] = {}
         self.sealed: dict[int, Ids] = {}
         self._most_keys = RENEW_KEYS
+        self._usual = 0  # calls of the pane sealed last
 
     def take(self, record: Record, columns: Columns) -> Observed:
         """Take one record's calls.
@@ -136,7 +137,7 @@ class Partition:
                 corrections += [correction] if correction else []
                 continue
             if pane not in self.open:
-                self.open[pane] = OpenPane()
+                self.open[pane] = OpenPane(self._usual)
             self._count(self.open[pane].put(rows, self.table))
         return corrections
 
@@ -186,6 +187,7 @@ class Partition:
             self._count(current.settle(self.table))
             panes.append(current.seal(self.name, pane, -1, self.table))
             self.sealed[pane] = current.ids.sorted()
+            self._usual = len(current.ids)
         self._forget()
         return Observed(panes + corrections, self._mark(before), dead)
 
