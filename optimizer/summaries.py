@@ -79,6 +79,7 @@ def summarize(closed: Closed, limit_ms: Callable[[str], float]) -> list[WindowSu
             kind=closed.kind,
             start=start,
             end=end,
+            partial=closed.partial,
             **dict(zip(fields, row, strict=True)),
         )
         for name, row in zip(tally.names, zip(*columns, strict=True), strict=True)

@@ -71,6 +71,7 @@ class WindowSummary:
         scores: How many scores were given in it.
         score_mean: Their mean.
         score_sd: Their standard deviation.
+        partial: The replay ended before the window did.
     """
 
     route: str
@@ -100,6 +101,7 @@ class WindowSummary:
     scores: int
     score_mean: float | None
     score_sd: float
+    partial: bool = False
 
 
 class Closed(NamedTuple):

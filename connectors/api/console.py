@@ -78,6 +78,8 @@ class Console:
             f"{total['records']:,} records",
             f"{total['counted'] + total['corrected']:,} calls",
         ]
-        parts += [f"{total[name]:,} {name}" for name in ("duplicate", "late") if total[name]]
+        parts += [
+            f"{total[name]:,} {name}" for name in ("scores", "duplicate", "late") if total[name]
+        ]
         parts += [f"{count:,} {name}" for name, count in sorted(self.counts.items())]
         return ", ".join(parts)

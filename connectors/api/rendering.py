@@ -59,6 +59,8 @@ def _window(summary: WindowSummary) -> str:
         parts.append(f"{summary.calls - summary.priced:,} unpriced")
     if summary.score_mean is not None:
         parts.append(f"score {summary.score_mean:.2f} of {summary.scores:,}")
+    if summary.partial:
+        parts.append("(cut short by the end)")
     return "  ".join(parts)
 
 

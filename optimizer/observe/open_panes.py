@@ -118,6 +118,17 @@ def _add_logs(
     return np.concatenate(rows), codes
 
 
+class Settled(NamedTuple):
+    """What became of rows that were put into a pane: new calls, new scores, repeats."""
+
+    calls: int
+    scores: int
+    repeated: int
+
+
+NOTHING = Settled(0, 0, 0)
+
+
 class OpenPane:
     """The sums of ten seconds that are still being added to.
 
@@ -142,22 +153,23 @@ class OpenPane:
         self._waiting: list[Columns] = []
         self._waiting_rows = 0
 
-    def put(self, columns: Columns, table: KeyTable) -> tuple[int, int]:
+    def put(self, columns: Columns, table: KeyTable) -> Settled:
         """Put calls keyed by `table`, repeats among them; when many wait, settle them."""
         self._waiting.append(columns)
         self._waiting_rows += len(columns)
-        return self.settle(table) if self._waiting_rows >= _CHUNK else (0, 0)
+        return self.settle(table) if self._waiting_rows >= _CHUNK else NOTHING
 
-    def settle(self, table: KeyTable) -> tuple[int, int]:
-        """Add the calls that wait; give how many are new and how many are repeats."""
+    def settle(self, table: KeyTable) -> Settled:
+        """Add what waits; tell what became of it."""
         if not self._waiting:
-            return 0, 0
+            return NOTHING
         columns = self._waiting[0] if len(self._waiting) == 1 else join(self._waiting)
         self._waiting, self._waiting_rows = [], 0
         new = self.ids.add(columns.call_id)
-        fresh = int(np.count_nonzero(new))
-        self.add(columns if fresh == len(new) else columns.take(new), table)
-        return fresh, len(new) - fresh
+        fresh = columns if new.all() else columns.take(new)
+        self.add(fresh, table)
+        scores = int(np.count_nonzero(fresh.score >= 0))
+        return Settled(len(fresh) - scores, scores, len(new) - len(fresh))
 
     def add(self, columns: Columns, table: KeyTable) -> None:
         """Add calls that were not seen before, keyed by `table`."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from optimizer.observe.columns import Columns, DeadLetter, KeyTable, Record
 from optimizer.observe.deduplicate import add_sorted
-from optimizer.observe.open_panes import OpenPane
+from optimizer.observe.open_panes import OpenPane, Settled
 from optimizer.panes import FINAL_NS, PANE_NS, Mark, Pane
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Partition:
         name: The partition.
         table: Codes of the keys in its columns.
         watermark_ns: Everything before it has been seen, late calls apart; -1 at first.
-        counts: What became of the calls: `counted`, `duplicate`, `late`, `corrected`, ...
+        counts: What became of the calls: `counted`, `scores`, `duplicate`, `late`, ...
     """
 
     def __init__(self, name: str, rules: StreamRules) -> None:
@@ -146,11 +146,11 @@ class Partition:
         for pane in self.open.values():
             self._count(pane.settle(self.table))
 
-    def _count(self, settled: tuple[int, int]) -> None:
-        counted, repeated = settled
-        if counted or repeated:
-            self.counts["counted"] += counted
-            self.counts["duplicate"] += repeated
+    def _count(self, settled: Settled) -> None:
+        if any(settled):
+            self.counts["counted"] += settled.calls
+            self.counts["scores"] += settled.scores
+            self.counts["duplicate"] += settled.repeated
 
     def _correct(self, pane: int, rows: Columns) -> Pane | None:
         """Make a correction of late calls, unless they are repeats or older than the memory."""
