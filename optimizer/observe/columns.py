@@ -164,10 +164,10 @@ class Columns:
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Columns:
         """Give some of the rows, by index or mask; `raw` is left behind."""
-        rows = np.asarray(rows)
-        if rows.dtype == np.bool_:
-            rows = np.flatnonzero(rows)  # once, not for each array
-        taken: dict[str, Any] = {name: getattr(self, name).take(rows) for name in ARRAYS}
+        chosen: Any = np.asarray(rows)
+        if chosen.dtype == np.bool_:
+            chosen = np.flatnonzero(chosen)  # once, not for each array
+        taken: dict[str, Any] = {name: getattr(self, name).take(chosen) for name in ARRAYS}
         return Columns(**taken)
 
     def part(self, start: int, stop: int) -> Columns:

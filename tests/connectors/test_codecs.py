@@ -110,7 +110,7 @@ def outside_values(draw, types=OUTSIDE):
 def one_of(type_, **changes):
     """Give the simplest value of a type, but for some of its fields."""
     hints = get_type_hints(type_)
-    simple = {str: "x", int: 1, float: 0.5, bytes: b"x", datetime: INSTANT}
+    simple = {str: "x", int: 1, float: 0.5, bool: True, bytes: b"x", datetime: INSTANT}
 
     def value(hint):
         if hint in simple:
