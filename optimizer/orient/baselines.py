@@ -23,6 +23,8 @@ LEVEL_HALF_LIFE = 12 * 60.0  # minutes; much shorter would follow the rhythm, an
 SPREAD_HALF_LIFE = 24 * 60.0  # minutes; a whole day, so that every hour's wandering is in it
 PRIOR_WINDOWS = 12.0  # the assumed wandering counts as much as one hour of clear windows
 CLIP_SD = 3.0
+SQUARE_CLIP_SD = 2.0
+SQUARE_KEPT = 0.9205  # of a normal variance when deviates are clipped at two
 LEAST_RHYTHM_GAIN = 0.25  # of a new day, once several days are known
 CALLS_REMEMBERED = 500  # for the variance of single calls
 HOURS = 24
@@ -129,16 +131,20 @@ def learn(
         baseline = Baseline(0.0, 0.0, scale.wander_sd**2, PRIOR_WINDOWS, scale.call_sd**2, end)
     noise = baseline.call_variance / sample.n
     wander = max(baseline.wander, scale.least_wander_sd**2)
-    clear = wander / (wander + noise)  # how much of the window's departure is not noise
+    # How much a window tells. By the wandering assumed, not by the one learnt: else what raises
+    # the wandering also raises its own weight, and an anomaly excuses itself.
+    clear = 1 / (1 + noise / scale.wander_sd**2)
     usual = expected(baseline, start, end)
     elapsed = end - baseline.minute
     weight = baseline.weight * 0.5 ** (elapsed / LEVEL_HALF_LIFE) + clear
     if not baseline.windows:
         step, variance, wander_weight = sample.mean - usual, baseline.wander, PRIOR_WINDOWS
     else:
-        step = _clipped(sample.mean - usual, math.sqrt(wander + noise))
+        sd = math.sqrt(wander + noise)
+        step = _clipped(sample.mean - usual, CLIP_SD * sd)
         wander_weight = baseline.wander_weight * 0.5 ** (elapsed / SPREAD_HALF_LIFE) + clear**2
-        surplus = step * step - noise - baseline.wander
+        square = _clipped(sample.mean - usual, SQUARE_CLIP_SD * sd) ** 2 / SQUARE_KEPT
+        surplus = square - noise - baseline.wander
         variance = max(baseline.wander + clear**2 / wander_weight * surplus, 0.0)
         step *= clear / weight
     more = sample.n - 1
@@ -162,8 +168,9 @@ def learn_rhythm(baseline: Baseline, scale: Scale, sample: Sample, end: int) -> 
     here = (rhythm[hour - 1] + 6 * rhythm[hour] + rhythm[(hour + 1) % HOURS]) / 8 / THOUSANDTHS
     wander = max(baseline.wander, scale.least_wander_sd**2)
     noise = baseline.call_variance / sample.n
-    step = _clipped(sample.mean - baseline.level - here, math.sqrt(wander + noise))
-    gain = max(1 / (1 + baseline.hours // HOURS), LEAST_RHYTHM_GAIN) * wander / (wander + noise)
+    step = _clipped(sample.mean - baseline.level - here, CLIP_SD * math.sqrt(wander + noise))
+    clear = 1 / (1 + noise / scale.wander_sd**2)
+    gain = max(1 / (1 + baseline.hours // HOURS), LEAST_RHYTHM_GAIN) * clear
     learnt = rhythm[hour] + round(gain * step * THOUSANDTHS)
     return baseline._replace(
         hours=baseline.hours + 1, rhythm=(*rhythm[:hour], learnt, *rhythm[hour + 1 :])
@@ -175,5 +182,5 @@ def renewed(baseline: Baseline, scale: Scale) -> Baseline:
     return baseline._replace(weight=0.0, windows=0, wander=scale.wander_sd**2)
 
 
-def _clipped(step: float, sd: float) -> float:
-    return min(max(step, -CLIP_SD * sd), CLIP_SD * sd)
+def _clipped(step: float, most: float) -> float:
+    return min(max(step, -most), most)
