@@ -9,8 +9,11 @@ if TYPE_CHECKING:
     from optimizer.observe.values import Value
 
 TEXT, TRUTH, WHOLE, REAL = 0x0A, 0x10, 0x18, 0x21  # tags: field number and wire type
-_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
-_KINDS = range(1, 8)  # field numbers of the values: the last three are lists, maps and bytes
+_VALUES = range(1, 8)  # field numbers; the last three are lists, maps and bytes
+_BY_LENGTH = 2
+# Bytes of a field by wire type; those without a fixed length are read, groups end it all.
+_LENGTHS = {1: 8, 3: -1, 4: -1, 5: 4, 6: -1, 7: -1}
+_LOW_BITS = 0x7F
 
 
 def any_value(raw: bytes) -> Value:
@@ -26,38 +29,38 @@ def any_value(raw: bytes) -> Value:
     position = 0
     while position < len(raw) and raw[position]:
         tag, position = _varint(raw, position)
-        wire, length = tag & 7, 0
-        if wire == _VARINT:
+        number = 0
+        length = _LENGTHS.get(tag & 7)
+        if length is None:
             number, position = _varint(raw, position)
-        elif wire == _LENGTH:
-            length, position = _varint(raw, position)
-        elif wire in {_FIXED64, _FIXED32}:
-            length = 8 if wire == _FIXED64 else 4
-        else:
-            return value
+            length = number if tag & 7 == _BY_LENGTH else 0
+        elif length < 0:
+            break
         content = raw[position : position + length]
         position += length
-        if tag == TEXT:
-            value = content.decode(errors="replace")
-        elif tag == REAL:
-            value = struct.unpack("<d", content.ljust(8, b"\0"))[0]
-        elif tag == TRUTH:
-            value = bool(number)
-        elif tag == WHOLE:
-            value = number - (1 << 64) if number >> 63 else number
-        elif tag >> 3 in _KINDS:
-            value = None
+        if tag >> 3 in _VALUES:
+            value = _scalar(tag, content, number)
     return value
+
+
+def _scalar(tag: int, content: bytes, number: int) -> Value:
+    if tag == TEXT:
+        return content.decode(errors="replace")
+    if tag == REAL:
+        (real,) = struct.unpack("<d", content.ljust(8, b"\0"))
+        return float(real)
+    if tag == TRUTH:
+        return bool(number)
+    return number - (number >> 63 << 64) if tag == WHOLE else None
 
 
 def _varint(raw: bytes, position: int) -> tuple[int, int]:
     """Read a varint of up to 64 bits and the position after it."""
-    number = shift = 0
-    while position < len(raw) and shift < 70:
-        byte = raw[position]
+    number = 0
+    for shift in range(0, 70, 7):
+        byte = raw[position] if position < len(raw) else 0
         position += 1
-        number |= (byte & 0x7F) << shift
-        if byte < 0x80:
+        number |= (byte & _LOW_BITS) << shift
+        if byte <= _LOW_BITS:
             break
-        shift += 7
     return number & 0xFFFF_FFFF_FFFF_FFFF, position

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
-
-import numpy as np
 
 from connectors.otlp import json_spans, protobuf, spans, wire
 from connectors.otlp.memory import Memory
@@ -19,7 +16,7 @@ from optimizer.observe.observer import Decoded, Refusal
 from optimizer.observe.price import PriceTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from connectors.otlp.rows import Rows
     from optimizer.observe.columns import Columns
@@ -130,21 +127,25 @@ class OtlpDecoder:
         parts = [*found.rows, rows_of(readings, kinds)] if readings else found.rows
         rows = join(parts) if parts else rows_of((), kinds)
         made = columns(rows, kinds, self._normalizer.prices, found.raw)
-        counts = Counter(spans=found.spans, calls=len(made))
-        counts["other_spans"] = found.spans - len(made) - len(refused)
-        counts.update(self._unpriced(rows, made))
+        counts = {
+            "spans": found.spans,
+            "calls": len(made),
+            "other_spans": found.spans - len(made) - len(refused),
+            **self._unpriced(rows, made),
+        }
         return Decoded(made, refused, {name: count for name, count in counts.items() if count})
 
-    def _unpriced(self, rows: Rows, made: Columns) -> Iterator[str]:
-        """Name the counter of each call without a price, and of its model."""
-        for code in rows.kind[made.cost_nusd < 0].tolist():
+    def _unpriced(self, rows: Rows, made: Columns) -> dict[str, int]:
+        """Count the calls without a price, all and by model."""
+        codes = rows.kind[made.cost_nusd < 0].tolist()
+        counts = {"unpriced": len(codes)}
+        for code in codes:
             model = self._memory.kinds.kinds[code].model or "unknown"
-            if model not in self._models:
-                if len(self._models) >= MAX_MODELS_NAMED:
-                    model = OTHER_MODELS
-                self._models.add(model)
-            yield "unpriced"
-            yield f"unpriced:{model}"
+            if model not in self._models and len(self._models) >= MAX_MODELS_NAMED:
+                model = OTHER_MODELS
+            self._models.add(model)
+            counts[f"unpriced:{model}"] = counts.get(f"unpriced:{model}", 0) + 1
+        return counts
 
 
 class _RawSpans:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from optimizer.observe.columns import STREAMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
 
     from optimizer.observe.columns import KeyTable
     from optimizer.observe.normalize import Kind, Normalizer
@@ -22,6 +24,28 @@ MAX_SIGNATURES = 65_536  # of all memos together; then they are cleared
 MAX_REMEMBERED = 1_024  # bytes of a signature worth remembering
 
 
+class Facts(NamedTuple):
+    """What matters of the kinds of some calls, arrays of one length.
+
+    Attributes:
+        key: Code of the key.
+        price: Price history.
+        flags: `STREAMED` or nothing.
+        failed: 1 where `error.type` says so.
+        silent_tokens_out: Output tokens of a call that does not tell them.
+        slot: The slot its resource is stamped with.
+        reported: 1 where a cost its producer reports counts.
+    """
+
+    key: NDArray[np.int64]
+    price: NDArray[np.int64]
+    flags: NDArray[np.int64]
+    failed: NDArray[np.int64]
+    silent_tokens_out: NDArray[np.int64]
+    slot: NDArray[np.int64]
+    reported: NDArray[np.int64]
+
+
 class Kinds:
     """Codes of kinds, and their facts as arrays; no output may depend on a code.
 
@@ -30,15 +54,13 @@ class Kinds:
         kinds: The kind of each code.
     """
 
-    _FACTS = ("key", "price", "flags", "failed", "silent_tokens_out", "slot", "reported")
-
     def __init__(self, table: KeyTable, normalizer: Normalizer) -> None:
         self.table = table
         self.kinds: list[Kind] = []
         self.signatures = 0
         self._normalizer = normalizer
         self._codes: dict[Kind, int] = {}
-        self._facts = np.zeros((len(self._FACTS), 64), np.int64)
+        self._facts = np.zeros((len(Facts._fields), 64), np.int64)
 
     def code(self, kind: Kind) -> int:
         """Give the code of a kind, a new one at first sight."""
@@ -50,7 +72,7 @@ class Kinds:
                 self._facts = np.concatenate([self._facts, np.zeros_like(self._facts)], axis=1)
             self._facts[:, code] = (
                 self.table.code(kind.key),
-                kind.priced.index,
+                kind.priced.history,
                 STREAMED * kind.streamed,
                 bool(kind.error_type),
                 kind.silent_tokens_out,
@@ -64,9 +86,9 @@ class Kinds:
         kind = self._normalizer.kind(attributes, resource)
         return NO_CALL if kind is None else self.code(kind)
 
-    def fact(self, name: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        """Give one fact of all kinds, by code."""
-        return self._facts[self._FACTS.index(name)]
+    def facts(self, codes: NDArray[np.int64]) -> Facts:
+        """Give the facts of coded kinds; those of `NO_CALL` mean nothing."""
+        return Facts(*self._facts[:, codes])
 
 
 class Signatures(dict[tuple[bytes, ...], int]):

@@ -14,10 +14,13 @@ from optimizer.observe.values import first, text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from connectors.otlp.numbers import Raws
     from connectors.otlp.plans import Plan, Plans
     from optimizer.observe.columns import KeyTable
     from optimizer.observe.normalize import Normalizer
     from optimizer.observe.values import Value
+
+    Attributes = Sequence[Mapping[str, bytes]]
 
 MAX_RESOURCES = 4_096  # distinct bytes; instances of a service share what is remembered
 ARM = ALIASES["arm"]
@@ -89,38 +92,45 @@ class Memory:
             self._sources[resource] = source
         return source
 
-    def codes(
-        self, plan: Plan, source: Source, attributes: Sequence[Mapping[str, bytes]]
-    ) -> list[int]:
-        """Give the code of the kind of each span, `NO_CALL` for what is no call.
+    def read(self, plan: Plan, source: Source, attributes: Attributes) -> tuple[list[int], Raws]:
+        """Give the code of the kind of each span, `NO_CALL` for what is no call, and its numbers.
 
         Calls with a stamped arm are told apart by fewer words, so those are tried where the first
         span has a stamp; the few that do not tell enough are asked for all words.
-        """
-        words = self._memo(plan, source, stamped=False)
-        if not (source.stamped or ARM[0] in attributes[0]):
-            return list(map(words.__getitem__, map(plan.words.get, attributes)))
-        stamped = self._memo(plan, source, stamped=True)
-        codes = list(map(stamped.__getitem__, map(plan.stamped.get, attributes)))
-        if UNDECIDED not in codes:
-            return codes
-        pairs = zip(codes, attributes, strict=True)
-        return [words[plan.words.get(found)] if code == UNDECIDED else code for code, found in pairs]
 
-    def _memo(self, plan: Plan, source: Source, *, stamped: bool) -> Signatures:
+        Returns:
+            The codes, and the undecoded numbers of the plan, a column each.
+        """
+        if not (source.stamped or ARM[0] in attributes[0]):
+            return self._look_up(plan, source, attributes, stamped=False)
+        codes, numbers = self._look_up(plan, source, attributes, stamped=True)
+        if UNDECIDED in codes:
+            left = [row for row, code in enumerate(codes) if code == UNDECIDED]
+            found, _ = self._look_up(plan, source, [attributes[row] for row in left], stamped=False)
+            for row, code in zip(left, found, strict=True):
+                codes[row] = code
+        return codes, numbers
+
+    def _look_up(
+        self, plan: Plan, source: Source, attributes: Attributes, *, stamped: bool
+    ) -> tuple[list[int], Raws]:
         memo = source.memos.get((plan, stamped))
         if memo is None:
-            kinds = self.kinds
+            memo = self._memo(plan, source, stamped=stamped)
+        getter = plan.stamped if stamped else plan.words
+        # All keys at once, then turned: faster than words and numbers each by themselves.
+        columns = list(zip(*map(getter.get, attributes), strict=True))
+        words = zip(*columns[: -plan.numbers], strict=True)
+        return list(map(memo.__getitem__, words)), columns[-plan.numbers :]
 
-            def read(attributes: Mapping[str, Value]) -> int:
-                if stamped and not source.stamped and first(attributes, ARM, text) is None:
-                    return UNDECIDED if _may_be_call(attributes) else NO_CALL
-                return kinds.read(attributes, source.attributes)
+    def _memo(self, plan: Plan, source: Source, *, stamped: bool) -> Signatures:
+        kinds = self.kinds
 
-            getter = plan.stamped if stamped else plan.words
-            memo = source.memos[plan, stamped] = Signatures(getter.keys, kinds, read)
+        def read(attributes: Mapping[str, Value]) -> int:
+            if stamped and not source.stamped and first(attributes, ARM, text) is None:
+                return UNDECIDED if plan.names_operation(attributes) else NO_CALL
+            return kinds.read(attributes, source.attributes)
+
+        keys = (plan.stamped if stamped else plan.words).keys[: -plan.numbers]
+        memo = source.memos[plan, stamped] = Signatures(keys, kinds, read)
         return memo
-
-
-def _may_be_call(attributes: Mapping[str, Value]) -> bool:
-    return any(name in attributes for name in ALIASES["operation"])

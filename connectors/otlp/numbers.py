@@ -1,4 +1,4 @@
-"""Numbers out of undecoded attribute values, a column at a time.
+"""Numbers out of undecoded attribute values, whole columns at a time.
 
 A value is one of: absent; plain, which is read here; odd, which is left to the reference reading
 (text, a negative or a huge number, an unusual encoding).
@@ -6,7 +6,8 @@ A value is one of: absent; plain, which is read here; odd, which is left to the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import chain, compress
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -17,65 +18,87 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Words = NDArray[np.uint64]
-    Bools = NDArray[np.bool_]
+    Raws = Sequence[Sequence[bytes]]
 
-_BYTE = np.uint64(0xFF)
-_MORE = np.uint64(0x80808080808080)  # the bits that say a varint goes on, in seven bytes
-_GROUPS = [(np.uint64(0x7F << 8 * place), np.uint64(place)) for place in range(7)]
-_8, _56, _1 = np.uint64(8), np.uint64(56), np.uint64(1)
+Number = TypeVar("Number", np.int64, np.float64)
+
+MAX_REAL = 86_400.0  # a day, as seconds; and much money
+
+# The first bytes of a value, missing ones zero: its tag, a varint of up to four bytes or a double,
+# and one more, which is zero unless something follows.
+_WHOLE = np.dtype([("tag", "u1"), ("content", "<u4"), ("rest", "u1")])
+_REAL = np.dtype([("tag", "u1"), ("content", "<f8"), ("rest", "u1")])
+_MORE = np.uint32(0x80808080)  # in each byte of a varint, the bit that says it goes on
 
 
-class Numbers(NamedTuple):
-    """A column of numbers.
+class Numbers(NamedTuple, Generic[Number]):
+    """Columns of numbers.
 
     Attributes:
-        values: The plain ones; -1 where it is absent or odd.
-        odd: Where the reference reading must be asked.
+        values: For each column the plain ones, -1 where one is absent or odd; None for a column
+            without any value.
+        odd: (rows,) where the reference reading must be asked.
     """
 
-    values: NDArray[np.int64] | NDArray[np.float64]
-    odd: Bools
+    values: list[NDArray[Number] | None]
+    odd: NDArray[np.bool_]
+
+    def first(self, columns: Sequence[int]) -> NDArray[Number] | None:
+        """Give, for each row, the first of some columns that is not absent there; -1 for none."""
+        found = None
+        for values in (self.values[column] for column in columns):
+            if found is None:
+                found = values
+            elif values is not None:
+                found = np.where(found < 0, values, found)
+        return found
 
 
-def wholes(raws: Sequence[Sequence[bytes]], rows: int) -> Numbers:
-    """Read whole numbers up to 2**49.
+def wholes(parts: Sequence[Raws], rows: int) -> Numbers[np.int64]:
+    """Read whole numbers below 2**28.
 
     Args:
-        raws: Columns of undecoded values by priority; the first that is not absent counts.
-        rows: How many values a column holds.
+        parts: The same columns of undecoded values for some rows, then for more rows.
+        rows: How many rows the parts have together.
     """
-    found = Numbers(np.full(rows, -1, np.int64), np.zeros(rows, np.bool_))
-    for low, high in map(_words, filter(any, raws)):
-        tag, content = low & _BYTE, low >> _8
-        stop = ~content & _MORE
-        stop &= -stop  # the lowest of them ends the number
-        rest = content & ~((stop << _1) - _1)
-        plain = (tag == WHOLE) & (stop != 0) & (rest == 0) & (high == 0)
-        value = content & _GROUPS[0][0]
-        for mask, place in _GROUPS[1:]:
-            value |= (content & mask) >> place
-        found = _prefer(found, np.where(plain, value.view(np.int64), -1), (tag != 0) & ~plain)
-    return found
+    told = _told(parts)
+    first = _first_bytes(parts, told, rows, _WHOLE)
+    tag, content = first["tag"], first["content"]
+    stop = ~content & _MORE
+    stop &= -stop  # the lowest of them ends the number
+    kept = content & (stop + stop - np.uint32(1))
+    # Whatever stands behind the number makes it odd, and so does a number that does not end.
+    plain = (tag == WHOLE) & (kept == content) & (first["rest"] == 0)
+    pairs = (kept & 0x7F007F) | (kept & 0x7F007F00) >> 1  # seven bits of each byte, two by two
+    value = (pairs & 0x3FFF) | (pairs & 0x3FFF0000) >> 2
+    return _numbers(told, np.where(plain, value, np.int64(-1)), (tag != 0) & ~plain)
 
 
-def reals(raws: Sequence[Sequence[bytes]], rows: int) -> Numbers:
-    """Read doubles; arguments as `wholes`. A negative one or NaN is odd."""
-    found = Numbers(np.full(rows, -1.0), np.zeros(rows, np.bool_))
-    for low, high in map(_words, filter(any, raws)):
-        tag = low & _BYTE
-        value = ((low >> _8) | (high << _56)).view(np.float64)
-        plain = (tag == REAL) & (high >> _8 == 0) & (value >= 0)
-        found = _prefer(found, np.where(plain, value, -1.0), (tag != 0) & ~plain)
-    return found
+def reals(parts: Sequence[Raws], rows: int) -> Numbers[np.float64]:
+    """Read doubles from 0 to `MAX_REAL`, all others (and NaN) are odd; arguments as `wholes`."""
+    told = _told(parts)
+    first = _first_bytes(parts, told, rows, _REAL)
+    tag, content = first["tag"], first["content"]
+    plain = (tag == REAL) & (content >= 0) & (content <= MAX_REAL) & (first["rest"] == 0)
+    return _numbers(told, np.where(plain, content, -1.0), (tag != 0) & ~plain)
 
 
-def _words(raws: Sequence[bytes]) -> tuple[Words, Words]:
-    """Give the first and second eight bytes of each value, missing ones as zeros."""
-    words = np.array(raws, "S16").view("<u8").reshape(len(raws), 2)
-    return words[:, 0], words[:, 1]
+def _told(parts: Sequence[Raws]) -> list[bool]:
+    """Tell of each column whether it has any value at all."""
+    return [any(map(any, columns)) for columns in zip(*parts, strict=True)]
 
 
-def _prefer(found: Numbers, values: NDArray[np.int64] | NDArray[np.float64], odd: Bools) -> Numbers:
-    """Keep what was found before; fill in what was absent."""
-    return Numbers(np.where(found.values < 0, values, found.values), found.odd | odd)
+def _first_bytes(
+    parts: Sequence[Raws], told: list[bool], rows: int, layout: np.dtype[np.void]
+) -> NDArray[np.void]:
+    """Give (columns told, rows) the first bytes of each value."""
+    columns = compress(zip(*parts, strict=True), told)
+    raws = chain.from_iterable(chain.from_iterable(columns))
+    found = np.fromiter(raws, f"S{layout.itemsize}", sum(told) * rows)
+    return found.view(layout).reshape(sum(told), rows)
+
+
+def _numbers(told: list[bool], values: NDArray[Number], odd: NDArray[np.bool_]) -> Numbers[Number]:
+    """Put the columns that are told in their places."""
+    column = iter(values)
+    return Numbers([next(column) if is_told else None for is_told in told], np.any(odd, axis=0))

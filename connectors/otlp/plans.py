@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from connectors.otlp.dialects import dialect_of
-from optimizer.observe.aliases import NUMBERS, PARAMETERS, WORDS
+from optimizer.observe.aliases import PARAMETERS, REALS, WHOLES, WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -43,10 +43,11 @@ class Plan:
         keys: Everything that is read.
         operations: Keys without which a span is no call.
         only_calls: Nearly all spans are calls.
-        stamped: The words that matter of a call whose arm is stamped.
-        words: The words that matter of any call.
-        numbers: The numbers that matter, all aliases side by side.
-        slots: For each name of a number, its columns in `numbers`, by priority.
+        stamped: The words that matter of a call whose arm is stamped, then the numbers.
+        words: The words that matter of any call, then the numbers.
+        numbers: How many numbers those are, all aliases side by side.
+        wholes: How many of them are whole; doubles follow.
+        slots: For each name of a number, its columns among those of its type, by priority.
     """
 
     keys: frozenset[str]
@@ -54,8 +55,13 @@ class Plan:
     only_calls: bool
     stamped: Getter
     words: Getter
-    numbers: Getter
+    numbers: int
+    wholes: int
     slots: Mapping[str, tuple[int, ...]]
+
+    def names_operation(self, attributes: Mapping[str, Any]) -> bool:
+        """Tell whether a span may be a call."""
+        return any(key in attributes for key in self.operations)
 
 
 class Plans:
@@ -63,8 +69,7 @@ class Plans:
 
     def __init__(self, normalizer: Normalizer) -> None:
         self._parameters = (*PROMPTS, *normalizer.identities.declared(PARAMETERS.keys() - PROMPTS))
-        unread = set() if normalizer.trust_reported else {"reported_cost"}
-        self._numbers = tuple(slot for slot in NUMBERS if slot not in unread)
+        self._reals = tuple(REALS) if normalizer.trust_reported else ("ttft",)
         self._by_dialect: dict[Dialect, Plan] = {}
         self._by_scope: dict[str, Plan] = {}
 
@@ -82,18 +87,19 @@ class Plans:
     def _make(self, dialect: Dialect) -> Plan:
         stamped = _names(dialect, WORDS)
         words = (*stamped, *_names(dialect, self._parameters))
-        numbers = _names(dialect, self._numbers)
-        places = {name: place for place, name in enumerate(numbers)}
+        wholes, reals = _names(dialect, WHOLES), _names(dialect, self._reals)
+        places = {name: place for names in (wholes, reals) for place, name in enumerate(names)}
         return Plan(
-            keys=frozenset({*words, *numbers}),
+            keys=frozenset({*words, *wholes, *reals}),
             operations=dialect.aliases("operation"),
             only_calls=dialect.only_calls,
-            stamped=Getter(stamped),
-            words=Getter(words),
-            numbers=Getter(numbers),
+            stamped=Getter((*stamped, *wholes, *reals)),
+            words=Getter((*words, *wholes, *reals)),
+            numbers=len(wholes) + len(reals),
+            wholes=len(wholes),
             slots={
                 slot: tuple(places[name] for name in dialect.aliases(slot))
-                for slot in self._numbers
+                for slot in (*WHOLES, *self._reals)
             },
         )
 

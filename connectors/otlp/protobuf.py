@@ -8,9 +8,9 @@ reference reading, so both agree on every span.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from itertools import accumulate, chain
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,24 +21,24 @@ from connectors.otlp.rows import Rows
 from connectors.otlp.shape import shape_of
 from connectors.otlp.spans import DAMAGED, STATUSES, parse
 from optimizer.observe.columns import STREAMED
-from optimizer.observe.normalize import MAX_COST_USD, MAX_LATENCY_NS, SECOND_NS
-from optimizer.observe.price import MAX_TOKENS
+from optimizer.observe.normalize import SECOND_NS
 from optimizer.observe.words import SLOTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from connectors.otlp.kinds import Kinds
     from connectors.otlp.memory import Memory, Source
+    from connectors.otlp.numbers import Numbers, Raws
     from connectors.otlp.plans import Plan
     from connectors.otlp.shape import Shape
 
     Ints = NDArray[np.int64]
+    Reals = NDArray[np.float64]
 
-_HEAD = attrgetter("status", "attributes", "events")
-_HEAD_WITHOUT_EVENTS = attrgetter("status", "attributes")
+_ATTRIBUTES, _STATUS = attrgetter("attributes"), attrgetter("status")
 
 
 class Odd(NamedTuple):
@@ -63,17 +63,26 @@ class Read(NamedTuple):
     odd: list[Odd]
 
 
-@dataclass(slots=True, eq=False)
-class _Group:
-    """The spans of one plan that may be calls, one item each."""
+class _Part(NamedTuple):
+    """The spans of one scope that may be calls, one item each.
 
-    places: list[int] = field(default_factory=list)
-    kinds: list[int] = field(default_factory=list)
-    statuses: list[int] = field(default_factory=list)
-    numbers: list[tuple[bytes, ...]] = field(default_factory=list)
-    events: list[Sequence[bytes]] = field(default_factory=list)
-    firsts: list[int] = field(default_factory=list)  # where the spans of each source begin
-    sources: list[Source] = field(default_factory=list)
+    Attributes:
+        places: Where they stand in the record, rising.
+        source: Their resource.
+        kinds: Codes of their kinds.
+        statuses: What their statuses say, a byte each.
+        wholes: Columns of undecoded whole numbers.
+        reals: Columns of undecoded doubles.
+        events: Their events, empty where the whole record has none.
+    """
+
+    places: range | list[int]
+    source: Source
+    kinds: list[int]
+    statuses: bytes
+    wholes: Raws
+    reals: Raws
+    events: list[Sequence[bytes]]
 
 
 def read(body: bytes, memory: Memory) -> Read:
@@ -85,121 +94,132 @@ def read(body: bytes, memory: Memory) -> Read:
     merged = parse(wire.Transposed, body).resource_spans.scope_spans.spans
     has_events = bool(merged.events)
     merged.ClearField("events")
-    groups: dict[Plan, _Group] = {}
+    groups: dict[Plan, list[_Part]] = {}
     place = 0
     for resource_spans in parse(wire.Slim, body).resource_spans:
         source = memory.source(resource_spans.resource)
         for scope_spans in resource_spans.scope_spans:
-            plan, spans = memory.plan(scope_spans.scope), scope_spans.spans
-            places: Sequence[int] = range(place, place + len(spans))
+            plan, spans = memory.plan(scope_spans.scope), scope_spans.spans[:]
+            places: range | list[int] = range(place, place + len(spans))
             place += len(spans)
+            attributes = list(map(_ATTRIBUTES, spans))
             if not plan.only_calls:
-                kept = _candidates(plan, spans)
-                spans, places = [spans[index] for index in kept], [places[index] for index in kept]
+                kept = _candidates(plan, attributes)
+                spans, attributes, places = (
+                    [items[index] for index in kept] for items in (spans, attributes, places)
+                )
             if spans:
-                group = groups.setdefault(plan, _Group())
-                group.firsts.append(len(group.places))
-                group.sources.append(source)
-                group.places += places
-                _take(group, memory, plan, spans, _HEAD if has_events else _HEAD_WITHOUT_EVENTS)
+                kinds, numbers = memory.read(plan, source, attributes)
+                part = _Part(
+                    places,
+                    source,
+                    kinds,
+                    bytes(map(STATUSES.__getitem__, map(_STATUS, spans))),
+                    numbers[: plan.wholes],
+                    numbers[plan.wholes :],
+                    [span.events for span in spans] if has_events else [],
+                )
+                groups.setdefault(plan, []).append(part)
     shape = shape_of(merged, place)
     parts = [_finish(group, plan, shape, memory.kinds) for plan, group in groups.items()]
     return Read(place, [rows for rows, _ in parts], [span for _, odd in parts for span in odd])
 
 
-def _candidates(plan: Plan, spans: Sequence[Any]) -> list[int]:
+def _candidates(plan: Plan, attributes: Sequence[Mapping[str, bytes]]) -> list[int]:
     """Give the indices of the spans that name an operation; all others are no calls."""
-    attributes = [span.attributes for span in spans]
     named = [plan.operations[0] in found for found in attributes]
     for key in plan.operations[1:]:
         named = [known or key in found for known, found in zip(named, attributes, strict=True)]
     return [index for index, known in enumerate(named) if known]
 
 
-def _take(
-    group: _Group, memory: Memory, plan: Plan, spans: Sequence[Any], head: attrgetter[Any]
-) -> None:
-    """Take the spans of one scope into their plan's group."""
-    statuses, attributes, *events = zip(*map(head, spans), strict=True)
-    group.statuses += map(STATUSES.__getitem__, statuses)
-    group.kinds += memory.codes(plan, group.sources[-1], attributes)
-    group.numbers += map(plan.numbers.get, attributes)
-    for found in events:
-        group.events += found
-
-
-def _finish(group: _Group, plan: Plan, shape: Shape, kinds: Kinds) -> tuple[Rows, list[Odd]]:
-    """Read the columns of a group, and set apart its spans that are odd."""
-    rows, odd = _columns(group, plan, shape, kinds)
+def _finish(parts: list[_Part], plan: Plan, shape: Shape, kinds: Kinds) -> tuple[Rows, list[Odd]]:
+    """Read the columns of the spans of one plan, and set apart those that are odd."""
+    rows, odd = _columns(parts, plan, shape, kinds)
     is_call = rows.kind != NO_CALL
-    left = [
-        Odd(group.places[row], plan, group.sources[bisect_right(group.firsts, row) - 1])
-        for row in np.flatnonzero(is_call & odd).tolist()
+    left = is_call & odd
+    firsts = list(accumulate((len(part.places) for part in parts), initial=0))
+    apart = [
+        Odd(int(rows.place[row]), plan, parts[bisect_right(firsts, row) - 1].source)
+        for row in np.flatnonzero(left).tolist()
     ]
     plain = is_call & ~odd
-    return (rows if plain.all() else rows.take(plain)), left
+    return (rows if plain.all() else rows.take(plain)), apart
 
 
 def _columns(
-    group: _Group, plan: Plan, shape: Shape, kinds: Kinds
+    parts: list[_Part], plan: Plan, shape: Shape, kinds: Kinds
 ) -> tuple[Rows, NDArray[np.bool_]]:
-    """Read all columns of a group; of odd rows, and of what is no call, they mean nothing."""
-    raws = list(zip(*group.numbers, strict=True))
-    place, kind = np.array(group.places), np.array(group.kinds)
-    status = np.array(group.statuses, np.uint8)
-    odd = ~shape.sound[place] | (status == DAMAGED)
-
-    def counts(slot: str) -> Ints:
-        values, left = wholes([raws[column] for column in plan.slots[slot]], len(kind))
-        odd[left | (values > MAX_TOKENS)] = True
-        return values
-
-    tokens_in, tokens_out = counts("tokens_in"), counts("tokens_out")
-    cached, written = np.maximum(counts("tokens_cached"), 0), np.maximum(counts("cache_write"), 0)
-    exclusive = (tokens_in >= 0) & (tokens_in < cached + written)
-    slot = counts("slot")
-    ttft_ns = _ttft(group, plan, raws, kinds.fact("flags")[kind] & STREAMED != 0, odd)
+    """Read all columns of one plan; of odd rows, and of what is no call, they mean nothing."""
+    place = np.concatenate([_places(part.places) for part in parts])
+    kind = np.fromiter(chain.from_iterable(part.kinds for part in parts), np.int64)
+    status = np.frombuffer(b"".join(part.statuses for part in parts), np.uint8)
+    facts = kinds.facts(kind)
+    whole = wholes([part.wholes for part in parts], len(kind))
+    real = reals([part.reals for part in parts], len(kind))
+    odd = whole.odd | (status == DAMAGED) | ~shape.sound[place]
+    odd |= real.odd & ((facts.flags | facts.reported) != 0)
+    tokens_out, slot = whole.first(plan.slots["tokens_out"]), whole.first(plan.slots["slot"])
     return Rows(
         place=place,
         kind=kind,
         ids=shape.ids[place],
         end_ns=shape.end_ns[place],
         latency_ns=shape.latency_ns[place],
-        ttft_ns=ttft_ns,
-        tokens_in=np.where(exclusive, tokens_in + cached + written, tokens_in),
-        tokens_out=np.where(tokens_out < 0, kinds.fact("silent_tokens_out")[kind], tokens_out),
-        tokens_cached=cached,
-        cache_write=written,
-        slot=np.where((slot < 0) | (slot >= SLOTS), kinds.fact("slot")[kind], slot),
-        failed=(status != 0) | (kinds.fact("failed")[kind] != 0),
-        reported_nusd=_reported(plan, raws, kinds.fact("reported")[kind] != 0, odd),
+        ttft_ns=_ttft(parts, real.first(plan.slots["ttft"]), facts.flags & STREAMED != 0, odd),
+        tokens_out=_else(tokens_out, facts.silent_tokens_out),
+        slot=facts.slot if slot is None else _else(np.where(slot < SLOTS, slot, -1), facts.slot),
+        failed=(status | facts.failed) != 0,
+        reported_nusd=_reported(real, plan, facts.reported != 0),
+        **_input(whole, plan, len(kind)),
     ), odd
 
 
+def _places(places: range | list[int]) -> Ints:
+    if isinstance(places, range):
+        return np.arange(places.start, places.stop)
+    return np.array(places)
+
+
+def _else(values: Ints | None, otherwise: Ints) -> Ints:
+    """Give the values, others where they are absent."""
+    return otherwise if values is None else np.where(values < 0, otherwise, values)
+
+
+def _input(whole: Numbers[np.int64], plan: Plan, rows: int) -> dict[str, Ints]:
+    """Give the input tokens and those of them that a cache was read for or written."""
+    tokens_in, *parts = (
+        whole.first(plan.slots[name]) for name in ("tokens_in", "tokens_cached", "cache_write")
+    )
+    if tokens_in is None:
+        tokens_in = np.full(rows, -1)
+    nothing = np.zeros(rows, np.int64)
+    told = tokens_in >= 0
+    cached, written = (nothing if part is None else np.maximum(part, 0) * told for part in parts)
+    counted = cached + written
+    tokens_in = tokens_in + counted * (tokens_in < counted)  # the producer left them out
+    return {"tokens_in": tokens_in, "tokens_cached": cached, "cache_write": written}
+
+
 def _ttft(
-    group: _Group,
-    plan: Plan,
-    raws: Sequence[Sequence[bytes]],
+    parts: list[_Part],
+    seconds: Reals | None,
     streamed: NDArray[np.bool_],
     odd: NDArray[np.bool_],
 ) -> Ints:
     """Give times to the first token of streamed calls; mark those odd that an event may tell."""
-    seconds, left = reals([raws[column] for column in plan.slots["ttft"]], len(streamed))
-    absent = seconds < 0
-    odd |= streamed & (left | (seconds > MAX_LATENCY_NS / SECOND_NS))
-    if group.events:
-        odd |= streamed & absent & np.array([bool(events) for events in group.events])
-    ttft_ns = np.rint(np.where(absent | odd, 0, seconds) * SECOND_NS).astype(np.int64)
-    return np.where(absent | ~streamed, -1, ttft_ns)
+    if seconds is None:
+        seconds = np.full(len(streamed), -1.0)
+    told = streamed & (seconds >= 0)
+    if parts[0].events:
+        has_events = [bool(events) for part in parts for events in part.events]
+        odd |= streamed & ~told & has_events
+    return np.where(told, np.rint(seconds * SECOND_NS).astype(np.int64), -1)
 
 
-def _reported(
-    plan: Plan, raws: Sequence[Sequence[bytes]], counts: NDArray[np.bool_], odd: NDArray[np.bool_]
-) -> Ints:
+def _reported(real: Numbers[np.float64], plan: Plan, counts: NDArray[np.bool_]) -> Ints:
     """Give the costs that producers report, where they count."""
-    if not counts.any():
+    usd = real.first(plan.slots.get("reported_cost", ()))
+    if usd is None:
         return np.full(len(counts), -1)
-    usd, left = reals([raws[column] for column in plan.slots["reported_cost"]], len(counts))
-    odd |= counts & left
-    told = counts & (usd > 0) & (usd <= MAX_COST_USD)
-    return np.where(told, np.rint(np.where(told, usd, 0) * SECOND_NS).astype(np.int64), -1)
+    return np.where(counts & (usd > 0), np.rint(usd * SECOND_NS).astype(np.int64), -1)

@@ -93,10 +93,14 @@ def columns(rows: Rows, kinds: Kinds, prices: PriceTable, raw: Callable[[int], b
     usage = Usage(
         rows.end_ns, rows.tokens_in, rows.tokens_out, rows.tokens_cached, rows.cache_write, failed
     )
-    cost = prices.cost(kinds.fact("price")[rows.kind], usage)
+    facts = kinds.facts(rows.kind)
+    cost = prices.cost(facts.price, usage)
+    told = rows.reported_nusd >= 0
+    if told.any():
+        cost = np.where(told, rows.reported_nusd, cost)
     place = rows.place
     return Columns(
-        key=kinds.fact("key")[rows.kind].astype(np.int32),
+        key=facts.key.astype(np.int32),
         call_id=call_ids(rows.ids),
         end_ns=rows.end_ns,
         latency_ns=rows.latency_ns,
@@ -104,9 +108,9 @@ def columns(rows: Rows, kinds: Kinds, prices: PriceTable, raw: Callable[[int], b
         tokens_in=rows.tokens_in,
         tokens_out=rows.tokens_out,
         tokens_cached=rows.tokens_cached,
-        cost_nusd=np.where(rows.reported_nusd >= 0, rows.reported_nusd, cost),
+        cost_nusd=cost,
         slot=rows.slot.astype(np.int16),
-        flags=(kinds.fact("flags")[rows.kind] | ERROR * failed).astype(np.uint8),
+        flags=(facts.flags | ERROR * failed).astype(np.uint8),
         score=np.full(len(place), -1, np.int32),
         raw=lambda row: raw(int(place[row])),
     )

@@ -12,11 +12,17 @@ from optimizer.observe.normalize import MAX_END_NS, MAX_LATENCY_NS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_SPAN_BYTES = 2 + TRACE_ID_BYTES + 2 + SPAN_ID_BYTES + 9 + 9
 # Each field is written as its tag, for ids their length, and its bytes: always the same number.
-_TRACE = np.array([0x0A, TRACE_ID_BYTES], np.uint8)
-_SPAN = np.array([0x12, SPAN_ID_BYTES], np.uint8)
-_TIME_BYTES = 8
-_SPAN_BYTES = 2 + TRACE_ID_BYTES + 2 + SPAN_ID_BYTES + 2 * (1 + _TIME_BYTES)
+_TRACE, _SPAN = (int.from_bytes((tag, length), "little") for tag, length in ((0x0A, 16), (0x12, 8)))
+_TIME = np.dtype([("tag", "u1"), ("ns", "<u8")])
+# What the block of each field is an array of, and the bytes a span has before it.
+_BLOCKS = {
+    "trace": (np.dtype([("head", "<u2"), ("id", "<u8", 2)]), 0),
+    "span": (np.dtype([("head", "<u2"), ("id", "<u8")]), 18),
+    "start": (_TIME, 28),
+    "end": (_TIME, 37),
+}
 
 
 class Shape(NamedTuple):
@@ -48,18 +54,18 @@ def shape_of(merged: Any, spans: int) -> Shape:
         spans: How many spans the request holds.
     """
     merged.DiscardUnknownFields()
-    content = np.frombuffer(merged.SerializeToString(), np.uint8)
+    content = merged.SerializeToString()
     if len(content) != spans * _SPAN_BYTES or not spans or len(merged.trace_id) != spans:
         return _unsound(spans)
-    widths = [2 + TRACE_ID_BYTES, 2 + SPAN_ID_BYTES, 1 + _TIME_BYTES, 1 + _TIME_BYTES]
-    blocks = np.split(content, np.cumsum(widths[:-1]) * spans)
-    trace, span, start, end = (
-        block.reshape(spans, width) for block, width in zip(blocks, widths, strict=True)
-    )
-    if (trace[:, :2] != _TRACE).any() or (span[:, :2] != _SPAN).any():
+    blocks = {
+        name: np.ndarray(spans, kind, content, spans * before)
+        for name, (kind, before) in _BLOCKS.items()
+    }
+    if (blocks["trace"]["head"] != _TRACE).any() or (blocks["span"]["head"] != _SPAN).any():
         return _unsound(spans)
-    ids = np.hstack((trace[:, 2:], span[:, 2:])).view("<u8")
-    start_ns, end_ns = (block[:, 1:].copy().view("<u8")[:, 0] for block in (start, end))
+    ids = np.empty((spans, 3), np.uint64)
+    ids[:, :2], ids[:, 2] = blocks["trace"]["id"], blocks["span"]["id"]
+    start_ns, end_ns = blocks["start"]["ns"], blocks["end"]["ns"]
     latency_ns = end_ns - start_ns  # wraps to something huge where it ends before it starts
     sound = ((ids[:, 0] | ids[:, 1]) != 0) & (ids[:, 2] != 0) & (latency_ns <= MAX_LATENCY_NS)
     sound &= (start_ns > 0) & (end_ns <= MAX_END_NS)

@@ -77,18 +77,19 @@ def _build(package: str, messages: Mapping[str, _Fields], names: Sequence[str]) 
     file.syntax = "proto2"
     for message_name, fields in messages.items():
         message = file.message_type.add(name=message_name)
-        for name, number, kind, label in fields:
-            if kind == _MAP:
+        for name, number, type_, label in fields:
+            if type_ == _MAP:
                 entry = message.nested_type.add(name="AttributesEntry")
                 entry.options.map_entry = True
                 entry.field.add(name="key", number=1, type=_STRING, label=_ONE)
                 entry.field.add(name="value", number=2, type=_BYTES, label=_ONE)
-                kind = f"{message_name}.AttributesEntry"
             field = message.field.add(name=name, number=number, label=label)
-            if isinstance(kind, str):
-                field.type, field.type_name = _Field.TYPE_MESSAGE, f".{package}.{kind}"
+            if isinstance(type_, str):
+                field.type = _Field.TYPE_MESSAGE
+                inner = f"{message_name}.AttributesEntry" if type_ == _MAP else type_
+                field.type_name = f".{package}.{inner}"
             else:
-                field.type = kind
+                field.type = type_
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(file.SerializeToString())
     found = (pool.FindMessageTypeByName(f"{package}.{name}") for name in names)

@@ -52,7 +52,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "max_tokens": ("gen_ai.request.max_tokens",),
 }
 
-NUMBERS: Mapping[str, tuple[str, ...]] = {
+WHOLES: Mapping[str, tuple[str, ...]] = {
     "tokens_in": (
         "gen_ai.usage.input_tokens",
         "gen_ai.usage.prompt_tokens",
@@ -79,11 +79,14 @@ NUMBERS: Mapping[str, tuple[str, ...]] = {
         "llm.token_count.prompt_details.cache_write",
     ),
     "slot": (f"{STAMP}slot",),
+}
+
+REALS: Mapping[str, tuple[str, ...]] = {
     "ttft": ("gen_ai.response.time_to_first_chunk", "gen_ai.server.time_to_first_token"),
     "reported_cost": ("gen_ai.cost.total_cost", "gen_ai.usage.cost", "llm.cost.total"),
 }
 
-ALIASES: Mapping[str, tuple[str, ...]] = {**WORDS, **PARAMETERS, **NUMBERS}
+ALIASES: Mapping[str, tuple[str, ...]] = {**WORDS, **PARAMETERS, **WHOLES, **REALS}
 
 SERVICE = "service.name"
 

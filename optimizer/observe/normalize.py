@@ -175,7 +175,9 @@ class Normalizer:
             for name in ("tokens_in", "tokens_out", "tokens_cached", "cache_write")
         )
         cached, written = max(cached, 0), max(written, 0)
-        if 0 <= tokens_in < cached + written:
+        if tokens_in < 0:
+            cached = written = 0  # parts of something that is not told
+        elif tokens_in < cached + written:
             tokens_in += cached + written  # this producer does not count them as input
         slot = as_slot(first(span.attributes, ALIASES["slot"], whole))
         failed = span.failed or bool(kind.error_type)
@@ -232,7 +234,7 @@ class Normalizer:
         if reading.reported_nusd >= 0:
             return reading.reported_nusd
         usage = Usage(*(np.array([getattr(reading, name)]) for name in Usage._fields))
-        return int(self.prices.cost(np.array([reading.kind.priced.index]), usage)[0])
+        return int(self.prices.cost(np.array([reading.kind.priced.history]), usage)[0])
 
 
 def _latency(span: Span) -> int:

@@ -1,4 +1,4 @@
-"""What calls cost, in columns: price histories by call time, tiers by input tokens, integers only."""
+"""What calls cost, in columns: prices by call time, tiers by input tokens, integers only."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class Priced(NamedTuple):
     """Where a model's prices stand.
 
     Attributes:
-        index: Its history in the table; `UNKNOWN` when no price is known.
+        history: Its place in the table; `UNKNOWN` when no price is known.
         agreed: The operator set its price.
     """
 
-    index: int
+    history: int
     agreed: bool
 
 
@@ -52,8 +52,8 @@ class Usage(NamedTuple):
         end_ns: When they ended, nanoseconds since the epoch.
         tokens_in: Input tokens, cached ones included; -1 absent.
         tokens_out: Output tokens; -1 absent.
-        tokens_cached: Input tokens read from a cache.
-        cache_write: Input tokens written to a cache.
+        tokens_cached: Those of the input that were read from a cache; 0 where that is absent.
+        cache_write: Those of the input that were written to a cache; 0 where that is absent.
         failed: They ended in an error.
     """
 
@@ -100,17 +100,15 @@ class PriceTable:
             Nano-dollars, rounded once, halves up; -1 where the price is not known, or where a
             call that succeeded does not tell its tokens. A failed call without tokens cost nothing.
         """
-        has_in, has_out = usage.tokens_in >= 0, usage.tokens_out >= 0
         row = self._rows.at(index, usage.end_ns)
-        rates = self._rows.rates(row, usage.tokens_in)
-        cached = np.where(has_in, usage.tokens_cached, 0)
-        written = np.where(has_in, usage.cache_write, 0)
-        plain = np.maximum(usage.tokens_in, 0) - cached - written
-        pusd = plain * rates.input_pusd + np.maximum(usage.tokens_out, 0) * rates.output_pusd
-        pusd += cached * rates.cache_read_pusd + written * rates.cache_write_pusd
-        known = self._rows.known[row] & (usage.failed | (has_in & has_out))
+        tokens_in, tokens_out, cached, written = usage[1:5]
+        told_in, told_out = tokens_in >= 0, tokens_out >= 0
+        spent_in, spent_out = tokens_in * told_in, tokens_out * told_out
+        amounts = np.stack((spent_in - cached - written, spent_out, cached, written))
+        pusd = (self._rows.rates(row, tokens_in) * amounts).sum(axis=0)
+        known = self._rows.known[row] & (usage.failed | (told_in & told_out))
         cost = np.where(known, (pusd + 500) // 1000, -1)
-        cost[usage.failed & ~has_in & ~has_out] = 0
+        cost[usage.failed & ~(told_in | told_out)] = 0
         return cost
 
     def _ask(self, models: tuple[str, ...], provider: str) -> Priced:
@@ -127,15 +125,6 @@ class PriceTable:
         if index is None:
             index = self._histories[history] = self._rows.add(history)
         return index
-
-
-class _RateColumns(NamedTuple):
-    """The rates of each of some calls, pico-dollars a token."""
-
-    input_pusd: Ints
-    output_pusd: Ints
-    cache_read_pusd: Ints
-    cache_write_pusd: Ints
 
 
 class _Rows:
@@ -162,22 +151,24 @@ class _Rows:
         if self._built != len(self._since):
             self._build()
         row = self._current[index]
-        stale = (end_ns < self.since[row]) | (end_ns >= self.until[row])
-        if stale.any():
-            for history in np.unique(index[stale]).tolist():
-                mine = stale & (index == history)
-                first, last = self._bounds[history : history + 2]
-                after = np.searchsorted(self.since[first:last], end_ns[mine], "right")
-                row[mine] = first + after - 1
-                self._current[history] = first + int(after[-1]) - 1
+        if not len(row) or (self._lately <= end_ns.min() and end_ns.max() < self._soon):
+            return row
+        stale = (end_ns < self._since_ns[row]) | (end_ns >= self._until_ns[row])
+        for history in np.unique(index[stale]).tolist():
+            mine = index == history
+            first, last = self._bounds[history : history + 2]
+            after = np.searchsorted(self._since_ns[first:last], end_ns[mine], "right")
+            row[mine] = first + after - 1
+            self._current[history] = first + int(after[-1]) - 1
+        self._look_around()
         return row
 
-    def rates(self, row: Ints, tokens_in: Ints) -> _RateColumns:
-        """Give each call's rates, of the highest tier its input reaches."""
+    def rates(self, row: Ints, tokens_in: Ints) -> Ints:
+        """Give (4, calls) what a token of each sort costs in the highest tier the input reaches."""
         tier = row * self._width
         for above in self._above[1:]:
             tier += tokens_in > above[row]
-        return _RateColumns(*(rates[tier] for rates in self._rates))
+        return self._rates[:, tier]
 
     def _build(self) -> None:
         """Lay all rows out as arrays, tiers side by side, short ones filled with their last."""
@@ -193,12 +184,18 @@ class _Rows:
         for place, tiers in enumerate(self._tiers):
             above[len(tiers) :, place] = LAST_NS
         self._above = above
-        self._rates = [table[:, :, item].ravel() for item in range(1, 5)]
+        self._rates = table[:, :, 1:].reshape(-1, 4).T.copy()
         self.known = np.array([bool(tiers) for tiers in self._tiers])
-        self.since = np.array(self._since, np.int64)
-        self.until = np.array(self._until, np.int64)
+        self._since_ns = np.array(self._since, np.int64)
+        self._until_ns = np.array(self._until, np.int64)
         self._current = np.array(self._first, np.int64)  # each history's row in the newest batch
         self._bounds = [*self._first, self._built]
+        self._look_around()
+
+    def _look_around(self) -> None:
+        """Note between which instants the current rows of all histories are in force."""
+        self._lately = int(self._since_ns[self._current].max())
+        self._soon = int(self._until_ns[self._current].min())
 
 
 def _is_sound(price: Price) -> bool:

@@ -44,6 +44,7 @@ USUAL = Load()
 def messages(
     n: int,
     spans_per_message: int = 512,
+    *,
     seed: int = 1,
     routes: int = 30,
     arms: int = 3,
@@ -79,9 +80,7 @@ def messages(
 class _Calls:
     """A stream of calls."""
 
-    def __init__(
-        self, rng: random.Random, load: Load, routes: int, arms: int, cells: int
-    ) -> None:
+    def __init__(self, rng: random.Random, load: Load, routes: int, arms: int, cells: int) -> None:
         self._rng, self._load, self._arms, self._cells = rng, load, arms, cells
         self._routes = range(routes)
         self._share = [1 / (route + 1) for route in self._routes]
