@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optimizer.decisions import OptimizationDecision
+from optimizer.observe.columns import CallKey
 from optimizer.panes import MINUTE_NS
 from tests.benchmarks.figures import Figure, share
 from tests.benchmarks.job import run_source_durably, settings
-from tests.benchmarks.load import START_NS, blocks, keys
+from tests.benchmarks.load import blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,11 +47,16 @@ def run(*, small: bool, data: Path | None) -> Iterable[Figure]:  # noqa: ARG001 
 
 def measure(routes: int, arms: int, seconds: int) -> list[float]:
     """Give the latency of each decision, milliseconds."""
-    rng = np.random.default_rng(1)
-    names = keys(routes, arms, 0)
-    records = list(
-        blocks(rng, names, rows=ROWS, count=seconds * PER_SECOND // ROWS, per_second=PER_SECOND)
+    made = deciding(routes, arms)
+    names = tuple(
+        CallKey(route.route, arm.id, 1)
+        for route in made.routes
+        for arm in (route.incumbent, *route.candidates[:-1])
+        if arm
     )
+    count = seconds * PER_SECOND // ROWS
+    rng = np.random.default_rng(1)
+    records = list(blocks(rng, names, rows=ROWS, count=count, per_second=PER_SECOND))
     began_ns = time.monotonic_ns() + 2_000_000_000
     first_ns = records[0].stamp_ns
     moved_ns = arrivals(records)
@@ -65,7 +71,7 @@ def measure(routes: int, arms: int, seconds: int) -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
         run_source_durably(
             records,
-            deciding(routes, arms),
+            made,
             Path(folder),
             watch,
             lambda first: first + time.monotonic_ns() - began_ns,
@@ -84,8 +90,11 @@ def arrivals(records: list[Record]) -> dict[int, int]:
 
 
 def deciding(routes: int, arms: int) -> Settings:
-    """Give settings under which every route decides every minute."""
-    named = sorted({key.route for key in keys(routes, arms, 0)})
+    """Give settings under which every route decides every minute.
+
+    All calls are slower than the limit, and a candidate without traffic is said to be quick.
+    """
+    served = [{"model": f"model-{number}"} for number in range(1, arms)]
     return settings(
         recovery={"interval_secs": 1},
         decisions={"cooldown_secs": 60},
@@ -97,13 +106,10 @@ def deciding(routes: int, arms: int) -> Settings:
         },
         routes=[
             {
-                "route": route,
-                "incumbent": {"model": "gpt-4o"},
-                "candidates": [{"model": "gpt-4o-mini", "latency_p95_ms": 1}],
+                "route": f"default/service-{number % 10}/route-{number}",
+                "incumbent": {"model": "model-0"},
+                "candidates": [*served, {"model": "quick", "latency_p95_ms": 1}],
             }
-            for route in named
+            for number in range(routes)
         ],
     )
-
-
-assert START_NS % MINUTE_NS == 0
