@@ -26,10 +26,14 @@ from optimizer.findings import (
     finding_id,
 )
 from optimizer.models import Arm, ModelConfig
+from optimizer.orient.pooling import pooled
+from optimizer.orient.signs import Scene
 from optimizer.prices import Price, Rates
+from optimizer.settings import Thresholds
 from optimizer.windows import WindowKind, WindowSummary
 
 ROUTE = "acme/shop/answer"
+ARM = "gpt-4o-11111111"
 START = datetime(2025, 3, 3, 12, 0, tzinfo=UTC)
 LENGTHS = {
     WindowKind.MINUTE: timedelta(minutes=1),
@@ -58,7 +62,7 @@ def a_summary(**changes) -> WindowSummary:
     scores = changes.pop("scores", calls // 5)
     values = {
         "route": ROUTE,
-        "arm": "gpt-4o-11111111",
+        "arm": ARM,
         "revision": 0,
         "kind": kind,
         "start": end - LENGTHS[kind],
@@ -92,6 +96,18 @@ def an_observation(at: datetime = START, *summaries: WindowSummary, **changes) -
     return replace(Observation(route=ROUTE, at=at, summaries=summaries), **changes)
 
 
+def a_scene(at: datetime = START, *summaries: WindowSummary, **changes) -> Scene:
+    """What analyzers look at: `opened` are the findings that are open, the rest thresholds."""
+    opened = changes.pop("opened", ())
+    return Scene(
+        at=at,
+        minute=int(at.timestamp()) // 60,
+        thresholds=Thresholds(**changes),
+        windows=pooled(summaries),
+        open={(one.rule, one.arm): one for one in opened},
+    )
+
+
 def an_arm(model: str = "gpt-4o", **changes) -> Arm:
     config = {name: changes.pop(name) for name in ("temperature",) if name in changes}
     extra = changes.pop("extra_params", {})
@@ -101,7 +117,7 @@ def an_arm(model: str = "gpt-4o", **changes) -> Arm:
 def a_finding(**changes) -> Finding:
     values = {
         "route": ROUTE,
-        "arm": "gpt-4o-11111111",
+        "arm": ARM,
         "rule": "latency_threshold",
         "severity": Severity.CRITICAL,
         "status": FindingStatus.OPEN,
@@ -130,7 +146,7 @@ def a_finding(**changes) -> Finding:
 def an_open_finding(**changes) -> OpenFinding:
     values = {
         "rule": "latency_threshold",
-        "arm": "gpt-4o-11111111",
+        "arm": ARM,
         "severity": Severity.CRITICAL,
         "since": START,
         "seen": START,
@@ -150,7 +166,7 @@ def a_decision(**changes) -> OptimizationDecision:
         "updated_at": START,
         "strategy": OptimizationStrategy.THRESHOLD_BASED,
         "target_services": ("shop",),
-        "incumbent": "gpt-4o-11111111",
+        "incumbent": ARM,
         "candidate": "gpt-4o-mini-22222222",
         "changes": (
             ConfigurationChange(

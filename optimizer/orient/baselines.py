@@ -129,31 +129,17 @@ def learn(
     """Learn level and wandering from a window, disjoint from those learnt before."""
     if baseline is None:
         baseline = Baseline(0.0, 0.0, scale.wander_sd**2, PRIOR_WINDOWS, scale.call_sd**2, end)
-    noise = baseline.call_variance / sample.n
-    wander = max(baseline.wander, scale.least_wander_sd**2)
-    # How much a window tells. By the wandering assumed, not by the one learnt: else what raises
-    # the wandering also raises its own weight, and an anomaly excuses itself.
-    clear = 1 / (1 + noise / scale.wander_sd**2)
-    usual = expected(baseline, start, end)
-    elapsed = end - baseline.minute
-    weight = baseline.weight * 0.5 ** (elapsed / LEVEL_HALF_LIFE) + clear
-    if not baseline.windows:
-        step, variance, wander_weight = sample.mean - usual, baseline.wander, PRIOR_WINDOWS
-    else:
-        sd = math.sqrt(wander + noise)
-        step = _clipped(sample.mean - usual, CLIP_SD * sd)
-        wander_weight = baseline.wander_weight * 0.5 ** (elapsed / SPREAD_HALF_LIFE) + clear**2
-        square = _clipped(sample.mean - usual, SQUARE_CLIP_SD * sd) ** 2 / SQUARE_KEPT
-        surplus = square - noise - baseline.wander
-        variance = max(baseline.wander + clear**2 / wander_weight * surplus, 0.0)
-        step *= clear / weight
+    clear = _clarity(baseline, scale, sample)
+    weight = baseline.weight * 0.5 ** ((end - baseline.minute) / LEVEL_HALF_LIFE) + clear
+    step = sample.mean - expected(baseline, start, end)
+    if baseline.windows:
+        baseline = _wandered(baseline, scale, sample, step, end)
+        step = _clipped(step, CLIP_SD * _window_sd(baseline, scale, sample)) * clear / weight
     more = sample.n - 1
     gain = more / (more + CALLS_REMEMBERED)
     return baseline._replace(
         level=baseline.level + step,
         weight=weight,
-        wander=variance,
-        wander_weight=wander_weight,
         call_variance=baseline.call_variance + gain * (sample.sd**2 - baseline.call_variance),
         minute=end,
         windows=baseline.windows + 1,
@@ -166,20 +152,47 @@ def learn_rhythm(baseline: Baseline, scale: Scale, sample: Sample, end: int) -> 
     hour = (end // 60 - 1) % HOURS
     # An hour's mean of a course that runs straight between the middles of hours.
     here = (rhythm[hour - 1] + 6 * rhythm[hour] + rhythm[(hour + 1) % HOURS]) / 8 / THOUSANDTHS
-    wander = max(baseline.wander, scale.least_wander_sd**2)
-    noise = baseline.call_variance / sample.n
-    step = _clipped(sample.mean - baseline.level - here, CLIP_SD * math.sqrt(wander + noise))
-    clear = 1 / (1 + noise / scale.wander_sd**2)
-    gain = max(1 / (1 + baseline.hours // HOURS), LEAST_RHYTHM_GAIN) * clear
-    learnt = rhythm[hour] + round(gain * step * THOUSANDTHS)
+    most = CLIP_SD * _window_sd(baseline, scale, sample)
+    step = _clipped(sample.mean - baseline.level - here, most)
+    gain = max(1 / (1 + baseline.hours // HOURS), LEAST_RHYTHM_GAIN)
+    learnt = rhythm[hour] + round(gain * _clarity(baseline, scale, sample) * step * THOUSANDTHS)
     return baseline._replace(
         hours=baseline.hours + 1, rhythm=(*rhythm[:hour], learnt, *rhythm[hour + 1 :])
     )
 
 
+def _wandered(baseline: Baseline, scale: Scale, sample: Sample, step: float, end: int) -> Baseline:
+    """Learn the wandering from a window's departure from what is usual."""
+    known = _clarity(baseline, scale, sample) ** 2
+    most = SQUARE_CLIP_SD * _window_sd(baseline, scale, sample)
+    square = _clipped(step, most) ** 2 / SQUARE_KEPT
+    surplus = square - baseline.call_variance / sample.n - baseline.wander
+    weight = baseline.wander_weight * 0.5 ** ((end - baseline.minute) / SPREAD_HALF_LIFE) + known
+    return baseline._replace(
+        wander=max(baseline.wander + known / weight * surplus, 0.0), wander_weight=weight
+    )
+
+
+def _clarity(baseline: Baseline, scale: Scale, sample: Sample) -> float:
+    """Give how much of a window's departure is not the noise of its calls.
+
+    By the wandering assumed, not by the one learnt: else what raises the wandering also raises its
+    own weight, and an anomaly excuses itself.
+    """
+    return 1 / (1 + baseline.call_variance / sample.n / scale.wander_sd**2)
+
+
+def _window_sd(baseline: Baseline, scale: Scale, sample: Sample) -> float:
+    """Give the standard deviation of a window's mean."""
+    wander = max(baseline.wander, scale.least_wander_sd**2)
+    return math.sqrt(baseline.call_variance / sample.n + wander)
+
+
 def renewed(baseline: Baseline, scale: Scale) -> Baseline:
     """Give a baseline that takes the next window as its level, and keeps its rhythm."""
-    return baseline._replace(weight=0.0, windows=0, wander=scale.wander_sd**2)
+    return baseline._replace(
+        weight=0.0, windows=0, wander=scale.wander_sd**2, wander_weight=PRIOR_WINDOWS
+    )
 
 
 def _clipped(step: float, most: float) -> float:

@@ -1,16 +1,19 @@
 """How many calls a route usually gets, how much that varies, how long it is usually silent.
 
-Counts by minute teach two rates, a quick and a steady one, three minutes late so that a surge does
-not excuse itself. How much counts vary beyond chance is measured over blocks of 1, 15 and 60
-minutes, because calls that come in clumps are irregular by the minute and regular by the hour.
+Counts by minute teach three rates, quick, steady and slow, three minutes late so that a surge does
+not excuse itself; those that rest on enough calls are believed. How much counts vary beyond chance
+is measured over blocks of 1, 15 and 60 minutes, because calls that come in clumps are irregular by
+the minute and regular by the hour.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-QUICK = 0.5 ** (1 / 10)  # decay a minute: half-lives of 10 and 60 minutes
+QUICK = 0.5 ** (1 / 10)  # decay a minute: half-lives of 10 min, 1 h, 12 h
 STEADY = 0.5 ** (1 / 60)
+SLOW = 0.5 ** (1 / 720)
+ENOUGH_CALLS = 30.0
 BLOCKS = (1, 15, 60)
 BLOCK_DECAYS = tuple(0.5 ** (minutes / 1440) for minutes in BLOCKS)
 PRIOR_SPREAD = 0.05  # squared variation of the rate at first, as much worth as ten blocks
@@ -19,7 +22,7 @@ LEAST_SPREAD = 0.005
 WARM_MINUTES = 30  # with traffic
 DELAY = 3  # minutes
 WEEK_MINUTES = 7 * 1440
-MOST_SILENCE_FED = 10 * 60  # minutes; the steady rate has forgotten everything by then
+MOST_SILENCE_FED = 24 * 60  # minutes; more tells nothing new
 
 
 class Block(NamedTuple):
@@ -46,6 +49,7 @@ class Flow(NamedTuple):
         active: Minutes with a call.
         quick: Weighted calls and weighted minutes of the quick rate.
         steady: The same of the steady rate.
+        slow: The same of the slow rate, for routes with a few calls an hour.
         blocks: Variation over blocks, as in `BLOCKS`.
         recent: Calls of the last three minutes up to `minute`, the newest last.
         week: The week of the newest silence, weeks since the epoch.
@@ -57,6 +61,7 @@ class Flow(NamedTuple):
     active: int = 0
     quick: tuple[float, float] = (0.0, 0.0)
     steady: tuple[float, float] = (0.0, 0.0)
+    slow: tuple[float, float] = (0.0, 0.0)
     blocks: tuple[Block, Block, Block] = (Block(), Block(), Block())
     recent: tuple[int, int, int] = (0, 0, 0)
     week: int = 0
@@ -66,12 +71,18 @@ class Flow(NamedTuple):
 
 def is_warm(flow: Flow) -> bool:
     """Tell whether the route had enough traffic for its rates to mean something."""
-    return flow.active >= WARM_MINUTES and flow.steady[1] > 0
+    return flow.active >= WARM_MINUTES and flow.slow[0] > 0
 
 
 def rates(flow: Flow) -> tuple[float, float]:
-    """Give calls a minute, the quick and the steady rate."""
-    return flow.quick[0] / flow.quick[1], flow.steady[0] / flow.steady[1]
+    """Give the least and the most calls a minute that are usual now."""
+    known = [calls / minutes for calls, minutes in _believed(flow)]
+    return min(known), max(known)
+
+
+def _believed(flow: Flow) -> list[tuple[float, float]]:
+    """Give the rates that rest on enough calls: the newer ones, else the slow one alone."""
+    return [one for one in (flow.quick, flow.steady) if one[0] >= ENOUGH_CALLS] or [flow.slow]
 
 
 def spread(flow: Flow, minutes: int) -> float:
@@ -81,7 +92,7 @@ def spread(flow: Flow, minutes: int) -> float:
     """
     place = max(place for place, block in enumerate(BLOCKS) if block <= max(minutes, 1))
     block = flow.blocks[place]
-    calls, weight = flow.steady
+    calls, weight = _believed(flow)[-1]
     prior = PRIOR_BLOCKS * (calls / weight * BLOCKS[place]) ** 2
     measured = (block.surplus + PRIOR_SPREAD * prior) / (block.square + prior)
     return max(measured, LEAST_SPREAD) + 1 / calls
@@ -120,19 +131,20 @@ def feed(flow: Flow, calls: int, minute: int, *, learn: bool) -> Flow:
     )
     if not learn or flow.active <= DELAY:
         return flow
-    quick, steady = flow.quick, flow.steady
     blocks = flow.blocks
-    if steady[1]:
+    if flow.slow[1]:
         first, quarter, hour = blocks
-        expected = steady[0] / steady[1]
+        calls_known, minutes_known = _believed(flow)[-1]
+        expected = calls_known / minutes_known
         blocks = (
             _block(first, due, expected, minute, 0),
             _block(quarter, due, expected, minute, 1),
             _block(hour, due, expected, minute, 2),
         )
     return flow._replace(
-        quick=(quick[0] * QUICK + due, quick[1] * QUICK + 1),
-        steady=(steady[0] * STEADY + due, steady[1] * STEADY + 1),
+        quick=_aged(flow.quick, QUICK, due),
+        steady=_aged(flow.steady, STEADY, due),
+        slow=_aged(flow.slow, SLOW, due),
         blocks=blocks,
     )
 
@@ -143,6 +155,10 @@ def feed_silence(flow: Flow, length: int, minute: int) -> Flow:
     for silent in range(minute - length, minute):
         flow = feed(flow, 0, silent, learn=True)
     return flow
+
+
+def _aged(rate: tuple[float, float], decay: float, calls: int) -> tuple[float, float]:
+    return rate[0] * decay + calls, rate[1] * decay + 1
 
 
 def _block(block: Block, calls: int, expected: float, minute: int, place: int) -> Block:

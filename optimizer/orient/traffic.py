@@ -72,7 +72,7 @@ def _silent(flow: Flow, scene: Scene) -> tuple[Sign, ...]:
     silence = scene.minute - flow.minute
     if (STOP, "") in scene.open:
         return (_stop(flow, silence, scene, RISK),)
-    rate = min(rates(flow))
+    rate = rates(flow)[0]
     if rate * silence < -LOG_RISK or silence < SILENCE_FACTOR * longest_silence(flow, flow.minute):
         return ()
     log_chance = log_chance_of_silence(rate * silence, spread(flow, silence))
@@ -91,7 +91,7 @@ def _returned(flow: Flow, scene: Scene) -> tuple[Flow, tuple[Sign, ...]]:
 
 
 def _stop(flow: Flow, silence: int, scene: Scene, chance: float) -> Sign:
-    rate = min(rates(flow))
+    rate = rates(flow)[0]
     last = scene.at - timedelta(minutes=silence)
     return Sign(
         rule=STOP,
@@ -113,7 +113,7 @@ def _stop(flow: Flow, silence: int, scene: Scene, chance: float) -> Sign:
 
 
 def _calls_again(flow: Flow, silence: int, scene: Scene) -> Sign:
-    rate = min(rates(flow))
+    rate = rates(flow)[0]
     last = scene.at - timedelta(minutes=silence + 1)
     return Sign(
         rule=STOP,
@@ -132,7 +132,7 @@ def _surge(flow: Flow, calls: int, scene: Scene) -> tuple[Sign, ...]:
     if not is_warm(flow):
         return ()
     count = calls + flow.recent[1] + flow.recent[2]
-    usual = max(rates(flow)) * SURGE_MINUTES
+    usual = rates(flow)[1] * SURGE_MINUTES
     is_open = (SURGE, "") in scene.open
     on = count > SURGE_FACTOR * usual and _is_significant(flow, count, usual)
     if not on and not is_open:
