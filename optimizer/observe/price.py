@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from optimizer.prices import Price, PriceBook, Rates
+from optimizer.prices import Price, PriceBook
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
@@ -89,18 +87,18 @@ class PriceTable:
             found = self._found[models, provider] = self._ask(models, provider)
         return found
 
-    def cost(self, index: Ints, usage: Usage) -> Ints:
+    def cost(self, history: Ints, usage: Usage) -> Ints:
         """Give what calls cost.
 
         Args:
-            index: Each call's price history, as `find` gave it.
+            history: Each call's price history, as `find` gave it.
             usage: What each used; no count above three times `MAX_TOKENS`.
 
         Returns:
             Nano-dollars, rounded once, halves up; -1 where the price is not known, or where a
             call that succeeded does not tell its tokens. A failed call without tokens cost nothing.
         """
-        row = self._rows.at(index, usage.end_ns)
+        row = self._rows.at(history, usage.end_ns)
         tokens_in, tokens_out, cached, written = usage[1:5]
         told_in, told_out = tokens_in >= 0, tokens_out >= 0
         spent_in, spent_out = tokens_in * told_in, tokens_out * told_out
@@ -128,38 +126,32 @@ class PriceTable:
 
 
 class _Rows:
-    """A row for each price of each history, in force from `since` until before `until`."""
+    """A row for each price of each history, in force from one instant until before another."""
 
     def __init__(self) -> None:
-        self._tiers: list[Sequence[Rates]] = []
-        self._since: list[int] = []
-        self._until: list[int] = []
-        self._first: list[int] = []
+        self._tables: list[Ints] = []
+        self._starts: list[Ints] = []
         self._built = -1
 
     def add(self, history: tuple[Price, ...]) -> int:
-        """Add a history and give its index; before its first price nothing is known."""
-        self._first.append(len(self._since))
-        starts = [FIRST_NS, *(price.from_ns for price in history)]
-        self._since += starts
-        self._until += [*starts[1:], LAST_NS]
-        self._tiers += [(), *(price.tiers if _is_sound(price) else () for price in history)]
-        return len(self._first) - 1
+        """Add a history and give its place; before its first price nothing is known."""
+        self._tables.append(_table(history))
+        self._starts.append(np.array([FIRST_NS, *(price.from_ns for price in history)], np.int64))
+        return len(self._tables) - 1
 
-    def at(self, index: Ints, end_ns: Ints) -> Ints:
+    def at(self, history: Ints, end_ns: Ints) -> Ints:
         """Give the row in force for each call. Most batches need no search at all."""
-        if self._built != len(self._since):
+        if self._built != len(self._tables):
             self._build()
-        row = self._current[index]
+        row = self._current[history]
         if not len(row) or (self._lately <= end_ns.min() and end_ns.max() < self._soon):
             return row
         stale = (end_ns < self._since_ns[row]) | (end_ns >= self._until_ns[row])
-        for history in np.unique(index[stale]).tolist():
-            mine = index == history
-            first, last = self._bounds[history : history + 2]
-            after = np.searchsorted(self._since_ns[first:last], end_ns[mine], "right")
-            row[mine] = first + after - 1
-            self._current[history] = first + int(after[-1]) - 1
+        for place in np.unique(history[stale]).tolist():
+            mine = history == place
+            after = np.searchsorted(self._starts[place], end_ns[mine], "right")
+            row[mine] = self._first[place] + after - 1
+            self._current[place] = row[mine][-1]
         self._look_around()
         return row
 
@@ -171,25 +163,22 @@ class _Rows:
         return self._rates[:, tier]
 
     def _build(self) -> None:
-        """Lay all rows out as arrays, tiers side by side, short ones filled with their last."""
-        self._built = len(self._since)
-        self._width = max(1, *(len(tiers) for tiers in self._tiers))
-        nothing = Rates(0, 0, 0, 0, 0)
-        filled = [
-            [*tiers, *([(tiers[-1] if tiers else nothing)] * (self._width - len(tiers)))]
-            for tiers in self._tiers
-        ]
-        table = np.array(filled, np.int64).reshape(len(filled), self._width, 5)
-        above = table[:, :, 0].T.copy()
-        for place, tiers in enumerate(self._tiers):
-            above[len(tiers) :, place] = LAST_NS
-        self._above = above
-        self._rates = table[:, :, 1:].reshape(-1, 4).T.copy()
-        self.known = np.array([bool(tiers) for tiers in self._tiers])
-        self._since_ns = np.array(self._since, np.int64)
-        self._until_ns = np.array(self._until, np.int64)
-        self._current = np.array(self._first, np.int64)  # each history's row in the newest batch
-        self._bounds = [*self._first, self._built]
+        """Lay all rows out, their tiers side by side."""
+        self._built = len(self._tables)
+        self._width = max(table.shape[1] for table in self._tables)
+        lengths = [len(starts) for starts in self._starts]
+        self._first = np.cumsum([0, *lengths[:-1]])
+        laid = np.full((sum(lengths), self._width, 5), LAST_NS)  # tiers no input reaches
+        for first, table in zip(self._first.tolist(), self._tables, strict=True):
+            laid[first : first + len(table), : table.shape[1]] = table
+        self.known = laid[:, 0, 0] != LAST_NS
+        self._above = laid[:, :, 0].T.copy()
+        rates = np.where(laid[:, :, 1:] == LAST_NS, 0, laid[:, :, 1:])
+        self._rates = rates.reshape(-1, 4).T.copy()
+        self._since_ns = np.concatenate(self._starts)
+        ends = [np.append(starts[1:], LAST_NS) for starts in self._starts]
+        self._until_ns = np.concatenate(ends)
+        self._current = self._first.copy()  # each history's row in the newest batch
         self._look_around()
 
     def _look_around(self) -> None:
@@ -198,5 +187,11 @@ class _Rows:
         self._soon = int(self._until_ns[self._current].min())
 
 
-def _is_sound(price: Price) -> bool:
-    return all(0 <= rate <= MAX_RATE_PUSD for tier in price.tiers for rate in tier[1:])
+def _table(history: tuple[Price, ...]) -> Ints:
+    """Give (prices + 1, tiers, 5) a history's rates, what is not known filled with `LAST_NS`."""
+    width = max([1, *(len(price.tiers) for price in history)])
+    table = np.full((len(history) + 1, width, 5), LAST_NS)
+    for row, price in enumerate(history, 1):
+        if all(0 <= rate <= MAX_RATE_PUSD for tier in price.tiers for rate in tier[1:]):
+            table[row, : len(price.tiers)] = price.tiers
+    return table
