@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     Keyed = tuple[str, Record]
 
-_IDLE = timedelta(milliseconds=50)
+_IDLE = timedelta(milliseconds=50)  # between looks for what has come
+_PACE = timedelta(milliseconds=5)  # between looks at what is due
 
 
 class Reader(Protocol):
@@ -93,7 +94,7 @@ class _RecordingPartition(StatefulSourcePartition["Keyed", "str | None"]):
         limit = source.due(self._first_ns) if source.due else None
         for record, cursor in self._ahead[: source.batch]:
             if limit is not None and record.stamp_ns > limit:
-                self._awake = datetime.now(UTC) + _IDLE  # noqa: TID251 - the engine's timer
+                self._awake = datetime.now(UTC) + _PACE  # noqa: TID251 - the engine's timer
                 break
             given.append((record.partition, record))
             self._cursor = cursor
