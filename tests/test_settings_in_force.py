@@ -1,0 +1,40 @@
+"""Each key in force changes what the product does: one that does not is a promise unkept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from optimizer.settings import keys_in_force
+from tests.settings_probes import arms, deciding, noticing, running, streaming
+from tests.settings_probes.probe import Probe
+
+PROBES = (*arms.PROBES, *deciding.PROBES, *noticing.PROBES, *running.PROBES, *streaming.PROBES)
+KEYS = {probe.key for probe in PROBES}
+# Keys that change nothing yet; the mark is strict, so it fails as soon as one does.
+IDLE = {"routes[].incumbent.latency_p95_ms"}
+
+
+def _as_parameter(probe: Probe) -> Any:
+    marks = [pytest.mark.xfail(strict=True)] if probe.key in IDLE else []
+    return pytest.param(probe, marks=marks, id=f"{probe.key}-{probe.values}")
+
+
+@pytest.mark.parametrize("key", keys_in_force())
+def test_each_key_in_force_has_a_probe(key: str) -> None:
+    assert key in KEYS, (
+        f"{key} is in force and nothing proves that it changes anything: write a probe in "
+        "tests/settings_probes, or mark the key `later`"
+    )
+
+
+def test_no_probe_is_left_of_a_key_that_is_gone() -> None:
+    gone = KEYS - {*keys_in_force()}
+    assert not gone, f"no such keys are in force: remove their probes: {sorted(gone)}"
+
+
+@pytest.mark.parametrize("probe", [*map(_as_parameter, PROBES)])
+def test_another_value_of_a_key_leads_to_another_result(probe: Probe) -> None:
+    assert probe.wanted[0] != probe.wanted[1], "a probe that wants the same twice proves nothing"
+    assert probe.seen() == probe.wanted
