@@ -6,10 +6,9 @@ before anything else sees it, so a live run can be replayed, and a crash loses n
 
 from __future__ import annotations
 
-import json
-import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
+from connectors.positions import Positions
 from optimizer.errors import RecordingInvalid
 from optimizer.observe.columns import Record, RecordKind
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
 PARTITION = "input"
 HEARTBEAT_NS = 1_000_000_000
+_COMPRESSED = {".gz", ".zst", ".bz2", ".xz"}  # their lines were read before they were compressed
 _MOST_BYTES = 8 << 20  # read at once from one file; also the longest line
 
 
@@ -47,10 +47,7 @@ class Follower:
         offset: int,
     ) -> None:
         self._path = path
-        self._positions_path = positions
-        self._positions: dict[str, int] = {}
-        if positions.exists():
-            self._positions = json.loads(positions.read_text())
+        self._positions = Positions(positions)
         self._writer = writer
         self._clock = clock
         self._offset = offset
@@ -60,7 +57,8 @@ class Follower:
     def poll(self) -> None:
         """Write what has come, and once a second, when all is read, a heartbeat."""
         self._behind = False
-        lines = [line for path in self._files() for line in self._read(path)]
+        files = self._files()
+        lines = [line for name, path in files.items() for line in self._read(name, path)]
         stamp = self._clock()
         for line in lines:
             self._append(RecordKind.OTLP, stamp, line)
@@ -69,46 +67,50 @@ class Follower:
             self._append(RecordKind.HEARTBEAT, stamp, b"")
         self._writer.flush()
         if lines:
-            self._note_positions()
+            self._positions.keep(files)
 
     def _append(self, kind: RecordKind, stamp_ns: int, body: bytes) -> None:
         self._writer.append(Record(PARTITION, self._offset, stamp_ns, kind, body))
         self._offset += 1
 
-    def _files(self) -> list[Path]:
-        if self._path.is_dir():
-            return sorted(path for path in self._path.rglob("*.json*") if path.is_file())
-        return [self._path] if self._path.exists() else []
+    def _files(self) -> dict[str, Path]:
+        """Give the files there are, by name; hidden ones and those compressed by now left out."""
+        if not self._path.is_dir():
+            return {self._path.name: self._path}
+        try:
+            paths = sorted(path for path in self._path.rglob("*.json*") if path.is_file())
+        except FileNotFoundError:  # a folder went away while it was looked through
+            return {}
+        names = {path.relative_to(self._path): path for path in paths}
+        return {
+            str(name): path
+            for name, path in names.items()
+            if path.suffix not in _COMPRESSED
+            and not any(part.startswith(".") for part in name.parts)
+        }
 
-    def _read(self, path: Path) -> list[bytes]:
-        """Give the whole lines that are new; a file that shrank is read from its beginning."""
-        name = str(path.relative_to(self._path)) if path != self._path else path.name
-        start = self._positions.get(name, 0)
-        size = path.stat().st_size
-        if size < start:
-            start = 0
-        if size == start:
+    def _read(self, name: str, path: Path) -> list[bytes]:
+        """Give the whole lines that are new."""
+        try:
+            if self._positions.is_read(name, path.stat()):
+                return []
+            with path.open("rb") as file:
+                return self._new_lines(name, file)
+        except FileNotFoundError:  # not there yet, or renamed since it was listed
             return []
-        with path.open("rb") as file:
-            file.seek(start)
-            chunk = file.read(_MOST_BYTES)
+        except OSError as error:
+            raise RecordingInvalid(
+                f"{path}: cannot be read: {error.strerror}; let this user read it, or follow "
+                "another input (OPTIMIZER_INPUT__PATH)"
+            ) from error
+
+    def _new_lines(self, name: str, file: BinaryIO) -> list[bytes]:
+        start = self._positions.start(name, file)
+        file.seek(start)
+        chunk = file.read(_MOST_BYTES)
         self._behind = self._behind or len(chunk) == _MOST_BYTES
         end = chunk.rfind(b"\n") + 1
         if not end and len(chunk) == _MOST_BYTES:
             end = len(chunk)  # no line is so long: set aside what cannot be one
-        self._positions[name] = start + end
+        self._positions.reached(name, file, start + end)
         return [line for line in chunk[:end].split(b"\n") if line.strip()]
-
-    def _note_positions(self) -> None:
-        new = self._positions_path.with_suffix(".new")
-        try:
-            with new.open("w") as file:
-                json.dump(self._positions, file)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self._positions_path)
-        except OSError as error:
-            raise RecordingInvalid(
-                f"{self._positions_path}: cannot be written: {error.strerror}; free space or "
-                "choose another folder (OPTIMIZER_SERVICE__DATA_DIR), then start again"
-            ) from error

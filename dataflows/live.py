@@ -36,10 +36,11 @@ def command(options: argparse.Namespace) -> int:
         )
     open_journal(settings.observability.log_level, as_json=settings.observability.json_logging)
     data = Path(settings.service.data_dir)
-    console = Console(options.output, options.windows)
+    if not Path(settings.input.path).exists():
+        note("warn", "input_missing", input=settings.input.path, until="it is there")
     stop = stop_on_signals()
-    began = time.monotonic()  # noqa: TID251 - an edge: it tells how long the run took
     with ExitStack() as stack:
+        console = stack.enter_context(Console(options.output, options.windows))
         writer = stack.enter_context(closing(RecordingWriter(data / "inputs", [PARTITION])))
         source = _live_source(settings, writer, data, stop)
         publisher = open_publisher(stack, settings, data, console.watch)
@@ -47,7 +48,6 @@ def command(options: argparse.Namespace) -> int:
         execute(
             Job(settings=settings, source=source, publisher=publisher, recovery=data / "recovery")
         )
-    console.close(time.monotonic() - began)  # noqa: TID251 - see above
     note("info", "job_stopped", input=settings.input.path)
     return 0
 

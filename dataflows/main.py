@@ -12,15 +12,17 @@ if TYPE_CHECKING:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from dataflows import live  # noqa: PLC0415 - the engine is loaded when it is needed
+    from dataflows import failures, live  # noqa: PLC0415 - the engine is loaded when needed
 
-    return live.command(options)
+    with failures.explained():
+        return live.command(options)
 
 
 def _replay(options: argparse.Namespace) -> int:
-    from dataflows import replay  # noqa: PLC0415 - the engine is loaded when it is needed
+    from dataflows import failures, replay  # noqa: PLC0415 - the engine is loaded when needed
 
-    return replay.command(options)
+    with failures.explained():
+        return replay.command(options)
 
 
 def main() -> int:

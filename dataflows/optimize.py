@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import bytewax.operators as op
@@ -14,18 +14,22 @@ import scipy.special  # noqa: F401 - a third of a second that the first finding 
 from bytewax._bytewax import cli_main
 from bytewax.dataflow import Dataflow
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
-from bytewax.recovery import RecoveryConfig, init_db_dir
 
 from connectors.codecs import from_json
 from connectors.otlp import OtlpDecoder
 from connectors.prices import open_prices
 from dataflows.control import control
+from dataflows.failures import recovery_explained
 from dataflows.observe import observe
+from dataflows.recovery import recovery_at
 from optimizer.controller import Controller
+from optimizer.decisions import OptimizationDecision
 from optimizer.events import FeedbackEvent
+from optimizer.findings import Finding
 from optimizer.observe.observer import EDGE, Observer
 from optimizer.observe.partition import Partition, StreamRules
 from optimizer.shard import Shard
+from optimizer.windows import WindowSummary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     from optimizer.settings import Settings
 
 SECOND_NS = 1_000_000_000
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,16 +107,21 @@ def _read_event(body: bytes) -> FeedbackEvent:
 
 
 def execute(job: Job) -> None:
-    """Run the job until its source ends."""
+    """Run the job until its source ends.
+
+    Raises:
+        SettingsInvalid: The recovery state was begun with another number of shards.
+        StorageFailed: The recovery state cannot be read or written.
+    """
     os.environ.pop("BYTEWAX_DATAFLOW_API_ENABLED", None)  # its server has no password
-    recovery = None
-    if job.recovery:
-        if not any(job.recovery.glob("*.sqlite3")):
-            job.recovery.mkdir(parents=True, exist_ok=True)
-            init_db_dir(job.recovery, 1)
-        recovery = RecoveryConfig(job.recovery)
+    flow = build(job)
     interval = timedelta(seconds=job.settings.recovery.interval_secs)
-    cli_main(build(job), epoch_interval=interval, recovery_config=recovery)
+    if job.recovery is None:
+        cli_main(flow, epoch_interval=interval)
+        return
+    with recovery_explained(job.recovery):
+        state = recovery_at(job.recovery, job.settings.stream.shard_groups)
+        cli_main(flow, epoch_interval=interval, recovery_config=state)
 
 
 def stop_on_signals() -> threading.Event:
@@ -147,10 +157,22 @@ class _PublisherPartition(StatefulSinkPartition[Any, None]):
         self._publisher = publisher
 
     def write_batch(self, values: list[Any]) -> None:
-        self._publisher.publish(values)
+        # A batch of records that spans minutes comes shard by shard; they are said by the minute.
+        self._publisher.publish(sorted(values, key=_minute))
 
     def snapshot(self) -> None:
         self._publisher.flush()
 
-    def close(self) -> None:
-        self._publisher.flush()
+
+def _minute(output: Any) -> datetime:
+    """Give the minute at whose end something was said; what belongs to none comes first."""
+    match output:
+        case WindowSummary(partial=False):
+            return output.end
+        case Finding():
+            return output.until or output.seen
+        case OptimizationDecision():
+            return output.updated_at
+        case WindowSummary():
+            return _LAST
+    return _FIRST

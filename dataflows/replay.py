@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import os
-import shutil
 import sys
 import time
 from contextlib import ExitStack
@@ -17,13 +17,16 @@ from connectors.recordings import open_reader
 from dataflows.ingest import RecordingSource
 from dataflows.live import open_publisher
 from dataflows.optimize import Job, execute, stop_on_signals
-from optimizer.errors import OptimizerError, SettingsInvalid
+from dataflows.recovery import recovery_at, unfinished
+from optimizer.errors import NotFound, OptimizerError, SettingsInvalid
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-SECOND_NS = 1_000_000_000
+    from optimizer.settings import Settings
+
+RECOVERY = "recovery"
 
 
 def command(options: argparse.Namespace) -> int:
@@ -40,44 +43,48 @@ def command(options: argparse.Namespace) -> int:
         due=_pace(options.speed),
         stop=stop.is_set,
     )
-    _prepare(options.out, resume=options.resume)
+    _prepare(options.out, settings, resume=options.resume)
     database = f"sqlite://{options.out / 'optimizer.db'}" if options.out else "memory://"
     settings = replace(settings, database=replace(settings.database, connection_string=database))
-    console = Console(options.output, options.windows)
-    began = time.monotonic()  # noqa: TID251 - an edge: it tells how long the run took
     with ExitStack() as stack:
+        console = stack.enter_context(Console(options.output, options.windows))
         publisher = open_publisher(stack, settings, options.out or Path(), console.watch)
-        recovery = options.out / "recovery" if options.out else None
+        recovery = options.out / RECOVERY if options.out else None
         execute(Job(settings=settings, source=source, publisher=publisher, recovery=recovery))
-    console.close(time.monotonic() - began)  # noqa: TID251 - see above
     if reader.torn:
         sys.stderr.write("the recording's last frame is torn: it was still being written\n")
     return 130 if stop.is_set() else 0
 
 
-def _prepare(out: Path | None, *, resume: bool) -> None:
+def _prepare(out: Path | None, settings: Settings, *, resume: bool) -> None:
+    """Begin the folder of a replay with its recovery state, or find that it can go on.
+
+    The state comes first: whatever stops a replay after that, it can be resumed.
+    """
     if out is None:
         if resume:
             raise SettingsInvalid(["--resume needs --out: the folder of the interrupted replay"])
         return
-    if resume and not (out / "recovery").is_dir():
-        raise OptimizerError(f"{out}: nothing to resume: start without --resume")
-    if not resume and out.exists() and any(out.iterdir()):
+    recovery = out / RECOVERY
+    if resume and not recovery.is_dir():
+        raise NotFound(f"{out}: holds no replay to resume: start without --resume")
+    if not resume and _names(out) - {unfinished(recovery).name}:
         raise OptimizerError(f"{out}: is not empty: choose another --out, or --resume it")
-    if not resume:
-        shutil.rmtree(out / "recovery", ignore_errors=True)
-        out.mkdir(parents=True, exist_ok=True)
+    recovery_at(recovery, settings.stream.shard_groups)
 
 
-def _pace(speed: str) -> Callable[[int], int] | None:
-    """Give what tells up to which stamp records are due, from the first record's stamp."""
-    if speed == "max":
-        return None
+def _names(folder: Path) -> set[str]:
     try:
-        factor = float(speed)
-    except ValueError:
-        factor = 0.0
-    if not 0 < factor < float("inf"):
-        raise SettingsInvalid([f"--speed is {speed!r}: must be above 0, or max"])
+        return {path.name for path in folder.iterdir()}
+    except FileNotFoundError:
+        return set()
+    except OSError as error:
+        raise OptimizerError(f"{folder}: {error.strerror}: choose another --out") from error
+
+
+def _pace(speed: float) -> Callable[[int], int] | None:
+    """Give what tells up to which stamp records are due, from the first record's stamp."""
+    if speed == math.inf:
+        return None
     began = time.monotonic_ns()
-    return lambda first_ns: first_ns + int((time.monotonic_ns() - began) * factor)
+    return lambda first_ns: first_ns + int((time.monotonic_ns() - began) * speed)

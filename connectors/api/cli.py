@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 FAILED = 1
 MISUSED = 2
+INTERRUPTED = 130
 
 
 class Jobs(NamedTuple):
@@ -34,21 +36,36 @@ def main(arguments: Sequence[str], jobs: Jobs) -> int:
         jobs: The dataflows.
 
     Returns:
-        The exit code: 0 done, 1 failed, 2 settings or arguments are wrong.
+        The exit code: 0 done, 1 failed, 2 settings or arguments are wrong, 130 told to stop.
     """
-    options = _parser(jobs).parse_args(arguments)
-    command: Command = options.command
     try:
-        return command(options)
+        options = _parser(jobs).parse_args(arguments)
+        command: Command = options.command
+        code = command(options)
+        sys.stdout.flush()
     except SettingsInvalid as invalid:
-        return _complain(f"{len(invalid.faults)} faults in the settings:\n{invalid}", MISUSED)
+        return _complain(_told(invalid), MISUSED)
     except OptimizerError as error:
         return _complain(str(error), FAILED)
     except BrokenPipeError:  # the reader of our output has left, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return 0
+    except OSError as error:
+        _forget_output()
+        return _complain(f"{error.filename or 'the output'}: {error.strerror}", FAILED)
     except KeyboardInterrupt:
-        return _complain("interrupted", 130)
+        return _complain("interrupted", INTERRUPTED)
+    return code
+
+
+def _told(invalid: SettingsInvalid) -> str:
+    many = len(invalid.faults) > 1
+    return f"{len(invalid.faults)} faults in the settings:\n{invalid}" if many else str(invalid)
+
+
+def _forget_output() -> None:
+    """Let what is still to be written go nowhere, or the interpreter complains at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str, code: int) -> int:
@@ -81,6 +98,24 @@ def _add(
     parser = commands.add_parser(name, help=description, description=description)
     parser.set_defaults(command=command)
     return parser
+
+
+def _count(text: str) -> int:
+    """Read a number of things, at least one."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a whole number, at least 1")
+    return int(text)
+
+
+def _speed(text: str) -> float:
+    """Read event seconds a second; `max` is infinite."""
+    try:
+        speed = math.inf if text == "max" else float(text)
+    except ValueError:
+        speed = math.nan
+    if not speed > 0 or (math.isinf(speed) and text != "max"):
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a number above 0, or max")
+    return speed
 
 
 def _add_config_option(parser: argparse.ArgumentParser) -> None:
@@ -121,6 +156,7 @@ def _add_replay(
     _add_windows_option(parser)
     parser.add_argument(
         "--speed",
+        type=_speed,
         default="max",
         metavar="N|max",
         help="event seconds a second, or as fast as it goes (default max)",
@@ -132,7 +168,7 @@ def _add_replay(
         "--resume", action="store_true", help="go on where an interrupted replay into --out stopped"
     )
     parser.add_argument(
-        "--batch", type=int, default=16, metavar="N", help="records a step; changes only speed"
+        "--batch", type=_count, default=16, metavar="N", help="records a step; changes only speed"
     )
 
 
@@ -153,13 +189,13 @@ def _add_decisions(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     group = commands.add_parser("decisions", help="look at decisions")
     actions = group.add_subparsers(required=True, metavar="ACTION")
     listing = _add(actions, "list", _decisions("listing"), "the newest decisions, a line each")
-    listing.add_argument("--route", default="", help="only this route")
+    listing.add_argument("--route", default="", help="only this route, service or tenant")
     listing.add_argument("--status", default="", help="only in this status")
-    listing.add_argument("--limit", type=int, default=20, help="how many (default 20)")
+    listing.add_argument("--limit", type=_count, default=20, help="how many (default 20)")
     showing = _add(actions, "show", _decisions("showing"), "one decision, whole")
     showing.add_argument("id", metavar="ID", help="its id, or the beginning of it")
     tailing = _add(actions, "tail", _decisions("tailing"), "decisions as they come")
-    tailing.add_argument("--limit", type=int, default=10, help="how many to begin with")
+    tailing.add_argument("--limit", type=_count, default=10, help="how many to begin with")
     tailing.add_argument("--no-follow", action="store_true", help="end at the end of the log")
     for parser in (listing, showing, tailing):
         _add_config_option(parser)

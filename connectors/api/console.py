@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from connectors.api import rendering
 from connectors.api.progress import Progress
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Console:
-    """Watches outputs and prints them.
+    """Watches outputs and prints them; at its end, unless an error brought it, the account.
 
     Args:
         output: `table` for lines of text, `json` for JSON lines.
@@ -34,6 +35,15 @@ class Console:
         self._render = rendering.as_json if output == "json" else rendering.as_line
         self._windows = windows
         self._progress = Progress()
+        self._began = time.monotonic()  # noqa: TID251 - an edge: it tells how long a run took
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        self._progress.clear()
+        if error is None:
+            self._close()
 
     def watch(self, output: Any) -> None:
         """See one output."""
@@ -55,9 +65,8 @@ class Console:
             case Ledger():
                 self.ledgers[output.partition] = output.counts
 
-    def close(self, seconds: float) -> None:
-        """Print the closing account."""
-        self._progress.clear()
+    def _close(self) -> None:
+        seconds = time.monotonic() - self._began  # noqa: TID251 - see above
         findings = ", ".join(f"{rule} {count}" for rule, count in sorted(self.rules.items()))
         decisions = ", ".join(f"{name} {count}" for name, count in sorted(self.statuses.items()))
         sys.stderr.write(

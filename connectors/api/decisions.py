@@ -15,8 +15,8 @@ from connectors.api.opening import open_log, open_store
 from connectors.codecs import from_json
 from connectors.configuration import load
 from connectors.publisher import DECISIONS
-from optimizer.decisions import OptimizationDecision
-from optimizer.errors import NotFound
+from optimizer.decisions import DecisionStatus, OptimizationDecision
+from optimizer.errors import NotFound, SettingsInvalid
 from optimizer.events import CloudEvent
 
 if TYPE_CHECKING:
@@ -32,11 +32,14 @@ _MOST = 100_000
 
 def listing(options: argparse.Namespace) -> int:
     """Print the newest decisions, a line each."""
+    if options.status and options.status not in set(DecisionStatus):
+        known = ", ".join(DecisionStatus)
+        raise SettingsInvalid([f"--status is {options.status!r}: must be one of {known}"])
     with closing(open_store(_database(options))) as store:
         found = [
             decision
             for decision in map(_decision, store.scan("decisions", limit=_MOST))
-            if decision.route.startswith(options.route)
+            if _is_within(decision.route, options.route)
             and (not options.status or decision.status == options.status)
         ][: options.limit]
     if options.output == "json":
@@ -63,7 +66,7 @@ def showing(options: argparse.Namespace) -> int:
     with closing(open_store(_database(options))) as store:
         row = _only(store, options.id)
     if options.output == "json":
-        _print([row.value.decode()])
+        _print([rendering.as_json(_decision(row))])
         return 0
     _print(_lines(json.loads(row.value)))
     return 0
@@ -91,12 +94,22 @@ def tailing(options: argparse.Namespace) -> int:
 
 
 def _database(options: argparse.Namespace) -> str:
+    """Name the database to look at; one that is not there is not made."""
     if options.db:
-        if not Path(options.db).exists():
-            raise NotFound(f"{options.db}: no such database: --db names optimizer.db of a run")
-        return f"sqlite://{options.db}"
-    settings = load(options.config, os.environ)
-    return str(settings.database.connection_string)
+        database = f"sqlite://{options.db}"
+    else:
+        database = str(load(options.config, os.environ).database.connection_string)
+    scheme, _, path = database.partition("://")
+    if scheme == "memory":
+        raise NotFound(f"{database} keeps nothing to look at: --db names optimizer.db of a run")
+    if scheme == "sqlite" and not Path(path).is_file():
+        raise NotFound(f"{path}: no such database: --db names optimizer.db of a run")
+    return database
+
+
+def _is_within(route: str, wanted: str) -> bool:
+    """Tell whether a route is the wanted one, or of that service or tenant."""
+    return not wanted or f"{route}/".startswith(f"{wanted.rstrip('/')}/")
 
 
 def _only(store: Store, beginning: str) -> Row:

@@ -24,33 +24,45 @@ def import_files(options: argparse.Namespace) -> int:
     """Turn bare OTLP files into a recording."""
     if not options.source.exists():
         raise NotFound(f"{options.source}: no such file or folder")
+    destination = _new_folder(options.destination, force=False)
     progress = Progress()
 
     def tell(done: int, total: int) -> None:
         progress.tell(f"importing {options.source}: {done / max(total, 1):.0%}")
 
-    counts = import_otlp(options.source, options.destination, latest_end_ns, tell)
-    progress.clear()
+    try:
+        counts = import_otlp(options.source, destination, latest_end_ns, tell)
+    finally:
+        progress.clear()
     sys.stdout.write(
-        f"{options.destination}: {counts.records:,} records of {counts.files:,} files, "
+        f"{destination}: {counts.records:,} records of {counts.files:,} files, "
         f"{counts.undated:,} without a time\n"
-        f"replay it: llm-optimizer replay {options.destination}\n"
+        f"replay it: llm-optimizer replay {destination}\n"
     )
     return 0
 
 
 def simulate(options: argparse.Namespace) -> int:
-    """Write a world's telemetry as a recording."""
+    """Write a world's telemetry as a recording; it is there when all is written, or not at all."""
     world = DEMO if options.world == "demo" else Path(options.world)
     if not world.exists():
         raise NotFound(f"{world}: no such world file; `demo` names the one that ships")
-    if options.force and options.out.exists():
-        _remove(options.out)
+    out = _new_folder(options.out, force=options.force)
+    unfinished = out.with_name(f".{out.name}.simulating")
     progress = Progress()
-    summary = write(
-        world, options.out, lambda share: progress.tell(f"writing {options.out}: {share:.0%}")
-    )
-    progress.clear()
+    try:
+        shutil.rmtree(unfinished, ignore_errors=True)  # of one that was killed
+        summary = write(
+            world, unfinished, lambda share: progress.tell(f"writing {out}: {share:.0%}")
+        )
+        if out.exists():
+            shutil.rmtree(out)
+        unfinished.replace(out)
+    except OSError as error:
+        raise RecordingInvalid(f"{out}: {error.strerror}: name another folder") from error
+    finally:
+        progress.clear()
+        shutil.rmtree(unfinished, ignore_errors=True)
     sys.stdout.write(
         f"{options.out}: {summary.calls:,} calls from {summary.start:%Y-%m-%d %H:%M} to "
         f"{summary.end:%Y-%m-%d %H:%M}, {summary.incidents} incidents planted (truth.json)\n"
@@ -58,8 +70,17 @@ def simulate(options: argparse.Namespace) -> int:
     return 0
 
 
-def _remove(folder: Path) -> None:
-    """Remove a recording, and nothing that is none."""
-    if any(folder.iterdir()) and not (folder / MANIFEST).exists():
-        raise RecordingInvalid(f"{folder}: is no recording: --force replaces recordings only")
-    shutil.rmtree(folder)
+def _new_folder(folder: Path, *, force: bool) -> Path:
+    """Find that a folder may be made, or replaced where it is a recording and nothing else."""
+    if not folder.name.strip("."):
+        raise RecordingInvalid(f"{folder}: name a folder that is to be made")
+    if folder.exists() and not folder.is_dir():
+        raise RecordingInvalid(f"{folder}: is a file: name another folder")
+    if folder.is_symlink():
+        raise RecordingInvalid(f"{folder}: is a link: name the folder itself")
+    if folder.exists() and any(folder.iterdir()):
+        if not force:
+            raise RecordingInvalid(f"{folder}: is not empty: name another folder, or --force")
+        if not (folder / MANIFEST).exists():
+            raise RecordingInvalid(f"{folder}: is no recording: --force replaces recordings only")
+    return folder
