@@ -74,6 +74,7 @@ class Noise:
         swing: Amplitude of the daily rhythm of the rate.
         scored: Share of successful calls that are scored.
         incident: What happens.
+        arm: The arm that serves all of it.
     """
 
     minutes: int
@@ -84,12 +85,14 @@ class Noise:
     swing: float = 0.5
     scored: float = 0.2
     incident: Incident = field(default_factory=Incident)
+    arm: str = ARM
 
 
 class Traffic:
     """The sums of each minute of a route's life."""
 
     def __init__(self, noise: Noise) -> None:
+        self._arm = noise.arm
         # One generator for each quantity: an incident changes nothing that came before it.
         rng = [np.random.default_rng([noise.seed, number]) for number in range(12)]
         minute = np.arange(noise.minutes)
@@ -137,7 +140,7 @@ class Traffic:
                 if whole:
                     sums = self._sums[minute] - self._sums[max(minute - length, 0)]
                     if sums[0]:
-                        summaries.append(_summary(kind, at, length, sums.tolist()))
+                        summaries.append(_summary(self._arm, kind, at, sums.tolist()))
             yield Observation(route=ROUTE, at=at, summaries=tuple(summaries))
 
 
@@ -184,7 +187,7 @@ def _moments(n: float, total: float, square: float) -> tuple[float | None, float
     return mean, math.sqrt(max(square - n * mean * mean, 0) / max(n - 1, 1))
 
 
-def _summary(kind: WindowKind, at: datetime, length: int, sums: list[float]) -> WindowSummary:
+def _summary(arm: str, kind: WindowKind, at: datetime, sums: list[float]) -> WindowSummary:
     calls, errors, slow, log_sum, log_square, usd, cost_sum, cost_square, *judged = sums
     scores, score_sum, score_square = judged
     good = int(calls - errors)
@@ -194,10 +197,10 @@ def _summary(kind: WindowKind, at: datetime, length: int, sums: list[float]) -> 
     median = math.exp(latency[0]) if latency[0] is not None else None
     return WindowSummary(
         route=ROUTE,
-        arm=ARM,
+        arm=arm,
         revision=0,
         kind=kind,
-        start=at - timedelta(minutes=length),
+        start=at - timedelta(minutes=LENGTHS[kind]),
         end=at,
         calls=int(calls),
         errors=int(errors),
