@@ -1,5 +1,6 @@
 import random
 import statistics
+import sys
 import time
 from dataclasses import replace
 
@@ -277,6 +278,7 @@ def test_figures_have_nine_digits():
     assert [value for value in found if float(f"{value:.9g}") != value] == []
 
 
+@pytest.mark.skipif(sys.gettrace() is not None, reason="a tracer takes most of the time")
 def test_a_plain_minute_of_four_arms_is_cheap():
     controller = Controller(settings(), PRICES)
     state, _ = run(controller, (seen(minute, ARMS) for minute in range(1, 62)))

@@ -7,10 +7,10 @@ from optimizer.decide import STRATEGIES
 from optimizer.decide.coordinator import consider, obey
 from optimizer.decide.docket import Docket, expire, forget
 from optimizer.decisions import DecisionStatus
-from optimizer.events import OrderAction
+from optimizer.events import OrderAction, Score
 from optimizer.findings import Severity
 from optimizer.settings import DecisionSettings
-from tests.builders import START, a_decision, an_order, minutes_later
+from tests.builders import ROUTE, START, a_decision, an_order, minutes_later
 from tests.optimizer.decide.a_case import CHEAP, FAST, OLD, a_case, a_finding_on, with_constraints
 
 SETTINGS = DecisionSettings()
@@ -117,6 +117,11 @@ def test_an_order_that_names_no_decision_that_waits_is_answered(pending):
     assert "unknown" in answer.detail
     _, (other,) = obey(docket, an_order(decision_id="unknown", id="order-2"), START)
     assert other.id != answer.id
+
+
+def test_a_score_is_no_order():
+    score = replace(an_order(), data=Score(route=ROUTE, arm=OLD.id, value=0.5))
+    assert obey(Docket(pending=a_decision()), score, START) == (Docket(pending=a_decision()), ())
 
 
 def test_nothing_is_decided_between_pause_and_resume():

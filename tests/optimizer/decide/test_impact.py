@@ -52,6 +52,13 @@ def test_the_latency_now_is_that_of_the_newest_minutes():
     assert width(unsure) > 3 * width(sure)
 
 
+def test_a_candidate_without_successful_calls_keeps_what_was_declared_of_it():
+    mute = served(FAST, p95_latency_ms=None)
+    told = impact(a_case(served={OLD.id: served(), FAST.id: mute}), FAST)
+    assert told.latency_delta_pct == pytest.approx(-75.0)
+    assert told.latency_interval_pct is None
+
+
 @pytest.mark.parametrize(("scores", "known"), [(29, False), (30, True)])
 def test_quality_is_compared_where_both_were_scored(scores, known):
     better = served(FAST, quality_score=0.88, scores=scores, score_sd=0.05)
