@@ -53,7 +53,7 @@ class Memory:
     def _forget(self) -> None:
         self.kinds = Kinds(self._table, self._normalizer)
         self._sources: dict[bytes, Source] = {}
-        self._by_content: dict[tuple[tuple[str, Value], ...], Source] = {}
+        self._by_content: dict[tuple[tuple[str, type, Value], ...], Source] = {}
         self._scopes: dict[bytes, Plan] = {}
 
     def make_room(self, table: KeyTable) -> None:
@@ -86,7 +86,8 @@ class Memory:
         source = self._sources.get(resource)
         if source is None:
             attributes = read_resource(resource)
-            content = tuple(attributes.items())
+            # With types, for 1 == 1.0 == True and only the first is a slot.
+            content = tuple((key, type(value), value) for key, value in attributes.items())
             stamped = first(attributes, ARM, text) is not None
             source = self._by_content.setdefault(content, Source(attributes, stamped))
             self._sources[resource] = source

@@ -1,0 +1,327 @@
+"""The fast path, the path of JSON and the official classes agree on every span there can be."""
+
+from __future__ import annotations
+
+import random
+import struct
+
+import numpy as np
+import pytest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+
+import connectors.otlp.memory
+from connectors.otlp import OtlpDecoder
+from connectors.otlp.any_value import any_value
+from connectors.otlp.dialects import DIALECTS
+from connectors.prices import TablePrices, per_million
+from optimizer.models import Arm, ModelConfig
+from optimizer.observe.aliases import ALIASES, OPERATIONS, PROVIDERS, REALS, WHOLES
+from optimizer.observe.columns import ARRAYS, Columns, KeyTable, from_calls
+from optimizer.settings import PriceSettings, RouteSettings, Settings
+from tests.benchmarks.otlp_load import Load, messages
+from tests.otlp_oracle import as_json, judge
+
+END_NS = 1_800_000_000_000_000_000
+MODELS = ("gpt-4o", "gpt-4o-2024-08-06", "openai/gpt-4o-mini", "gpt-4o-mini", "unheard-of", "")
+PRICES = TablePrices(
+    {
+        "gpt-4o": [per_million("2.5", 10, "1.25"), per_million(2, 8, from_ns=END_NS)],
+        "gpt-4o-mini": [per_million("0.15", "0.6", "0.075", "0.3")],
+    },
+    agreed={"gpt-4o-mini"},
+)
+ROUTE = RouteSettings(
+    route="acme/chat/help",
+    incumbent=Arm(config=ModelConfig(model="gpt-4o", temperature=0.2), declared=("temperature",)),
+    candidates=(
+        Arm(config=ModelConfig(model="gpt-4o")),
+        Arm(config=ModelConfig(model="gpt-4o-mini"), prompt="short", prompt_version="2"),
+        Arm(config=ModelConfig(model="gpt-4o-mini", max_tokens=64), declared=("max_tokens",)),
+    ),
+    cells=("cell-0", "cell-1"),
+)
+SETTINGS = [
+    Settings(),
+    Settings(routes=(ROUTE,)),
+    Settings(routes=(ROUTE,), prices=PriceSettings(trust_reported=True)),
+]
+UNREAD = ("gen_ai.input.messages", "server.address", "x" * 200, "")
+TEXTS = (
+    "",
+    " ",
+    "True",
+    "false",
+    "1200",
+    "-5",
+    "12.5",
+    "1e3",
+    "openai.RateLimitError",
+    "é\u0000/x",
+)
+WHOLE = (0, 1, 7, 127, 128, 300, 16_383, 16_384, 2**21, 2**28 - 1, 2**28, 10**9, 10**9 + 1)
+EXTREME = (2**31, 2**53, 2**63 - 1, -1, -(2**63))
+DOUBLES = (0.0, -0.0, 0.25, 1.5, 1200.0, 1e9, 1e300, -1.0, float("nan"), float("inf"), 5e-324)
+
+
+ANYTHING = (
+    *(AnyValue(int_value=number) for number in WHOLE + EXTREME),
+    *(AnyValue(double_value=number) for number in DOUBLES),
+    *(AnyValue(string_value=text) for text in (*TEXTS, "x" * 10, "x" * 130, "x" * 5_000)),
+    *(AnyValue(bool_value=truth) for truth in (True, False)),
+    *(AnyValue(bytes_value=octets) for octets in (b"", b"\x18\x05")),
+    AnyValue(array_value=ArrayValue(values=[AnyValue(string_value="stop")])),
+    AnyValue(kvlist_value=KeyValueList(values=[KeyValue(key="a")])),
+    *(AnyValue() for _ in range(5)),
+)
+CHOICES = {
+    "operation": (*OPERATIONS, "LLM", "invoke_agent", "execute_tool"),
+    "provider": (*PROVIDERS, "openai", ""),
+    "route": ("help", "chat/help", "acme/chat/help", "evil/chat/help", "a/b/c/d", "/", "new"),
+    "arm": ("arm-1", "arm-2"),
+    "cell": ("cell-0", "cell-7"),
+    "prompt": ("short", "long"),
+    "prompt_version": ("1", "2"),
+    "invocation": ('{"model": "gpt-4o", "temperature": 0.2, "stream": true}', "[]", "{", "{}"),
+    "error_type": ("openai.RateLimitError", "timeout"),
+    **dict.fromkeys(("streamed",), (True, True, False)),
+    **dict.fromkeys(("revision", "max_tokens"), (0, 1, 64, 300)),
+    **dict.fromkeys(("temperature", "top_p"), (0.2, 0.9)),
+    **dict.fromkeys(WHOLES, WHOLE[:9]),
+    **dict.fromkeys(REALS, (0.0, 0.5, 1.25)),
+}
+SLOTS = {name: slot for slot, names in ALIASES.items() for name in names}
+
+
+def some_value(rng: random.Random, name: str, strange: float) -> AnyValue:
+    """Make a value: of the type one would expect, but for a strange share of any."""
+    if rng.random() < strange:
+        return rng.choice(ANYTHING)
+    value = rng.choice(CHOICES.get(SLOTS.get(name, ""), MODELS))
+    kinds = {bool: "bool_value", int: "int_value", float: "double_value", str: "string_value"}
+    return AnyValue(**{kinds[type(value)]: value})
+
+
+def request(rng: random.Random, spans: int) -> TracesData:
+    """Make a request of some resources and scopes, with everything that may go wrong."""
+    data = TracesData()
+    for _ in range(rng.randint(1, 3)):
+        resource_spans = data.resource_spans.add()
+        for name in ("service.name", "llm.optimizer.route", "llm.optimizer.arm", *UNREAD):
+            if rng.random() < (0.8 if name == "service.name" else 0.1):
+                value = AnyValue(string_value=rng.choice(("chat", "a/b", "", "x" * 300)))
+                resource_spans.resource.attributes.add(key=name, value=value)
+        if rng.random() < 0.1:
+            value = some_value(rng, "llm.optimizer.slot", 0.2)
+            resource_spans.resource.attributes.add(key="llm.optimizer.slot", value=value)
+        for _ in range(rng.randint(0, 2)):
+            scope_spans = resource_spans.scope_spans.add()
+            scope_spans.scope.name = rng.choice([dialect.scope for dialect in DIALECTS] + ["mine"])
+            for _ in range(rng.randint(0, spans)):
+                some_span(rng, scope_spans.spans.add())
+    return data
+
+
+def some_span(rng: random.Random, span) -> None:
+    """Fill a span: mostly a call, mostly a sound one."""
+    span.trace_id = rng.randbytes(16)
+    span.span_id = rng.randbytes(8)
+    span.end_time_unix_nano = END_NS + rng.randrange(-(10**9), 10**9)
+    span.start_time_unix_nano = span.end_time_unix_nano - rng.randrange(5 * 10**9)
+    span.status.code = rng.choice((0, 0, 1, 2))
+    span.status.message = rng.choice(("", "went wrong"))
+    if rng.random() < 0.5:
+        span.name, span.kind = "chat gpt-4o", 3
+    if rng.random() < 0.3:
+        for name in ("exception", "First Token Stream Event", "gen_ai.content.completion.chunk"):
+            event = span.events.add(name=name)
+            event.time_unix_nano = rng.choice((0, span.start_time_unix_nano + 5, 2**63))
+            event.attributes.add(key="exception.type", value=AnyValue(string_value="a.b.TimeOut"))
+    names = [name for aliases in ALIASES.values() for name in aliases[: rng.randint(0, 3)]]
+    rng.shuffle(names)
+    likely, strange = rng.choice((0.3, 0.9)), rng.choice((0, 0, 0.02, 0.1))
+    for name in [*names, *UNREAD]:
+        for _ in range(2 if rng.random() < 0.03 else 1):  # a key may stand twice
+            if rng.random() < likely or name == ALIASES["operation"][0]:
+                span.attributes.add(key=name, value=some_value(rng, name, strange))
+    if rng.random() < 0.1:
+        spoil(rng, span)
+
+
+def spoil(rng: random.Random, span) -> None:
+    match rng.randrange(7):
+        case 0:
+            # One id of a wrong length sends all spans of its request down the slow path.
+            lengths = (0, 15, 17) if rng.random() < 0.1 else (16,)
+            span.trace_id = bytes(rng.choice(lengths))
+        case 1:
+            span.span_id = bytes(rng.choice((0, 9) if rng.random() < 0.1 else (8,)))
+        case 2:
+            span.start_time_unix_nano = span.end_time_unix_nano + rng.choice((1, 10**12))
+        case 3:
+            span.end_time_unix_nano = rng.choice((0, 2**62, 2**62 + 1, 2**64 - 1))
+        case 4:
+            span.start_time_unix_nano = 0
+        case 5:
+            span.start_time_unix_nano -= 86_400 * 10**9
+        case _:
+            span.ClearField("attributes")
+
+
+def assert_same(found: Columns, expected: Columns) -> None:
+    for name in ARRAYS:
+        one, other = getattr(found, name), getattr(expected, name)
+        assert one.dtype == other.dtype, name
+        assert one.tolist() == other.tolist(), name
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=["plain", "routes", "trusting"])
+@pytest.mark.parametrize("block", range(6))
+def test_all_readings_agree_on_random_requests(settings, block):
+    decoder, table = OtlpDecoder(settings, PRICES, "acme"), KeyTable()
+    seen = refused = 0
+    for seed in range(block * 40, block * 40 + 40):
+        body = request(random.Random(seed), 12).SerializeToString()
+        verdict = judge(body, settings, PRICES, "acme")
+        for encoded in (body, as_json(body)):
+            decoded = decoder.decode(encoded, table)
+            assert_same(decoded.columns, from_calls(verdict.calls, table))
+            assert [refusal.reason for refusal in decoded.refused] == verdict.reasons, seed
+            assert decoded.counts.get("other_spans", 0) == verdict.others
+            assert decoded.counts.get("calls", 0) == len(verdict.calls)
+        seen += len(verdict.calls)
+        refused += len(verdict.reasons)
+    assert seen > 200
+    assert refused >= 10
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+def test_all_readings_agree_on_the_load_of_the_benchmarks(stamped):
+    decoder, table = OtlpDecoder(SETTINGS[1], PRICES, "acme"), KeyTable()
+    for body in messages(3, spans_per_message=200, load=Load(stamped=stamped, errors=0.2)):
+        verdict = judge(body, SETTINGS[1], PRICES, "acme")
+        assert len(verdict.calls) == 200
+        for encoded in (body, as_json(body)):
+            assert_same(decoder.decode(encoded, table).columns, from_calls(verdict.calls, table))
+
+
+def test_nothing_that_is_remembered_changes_what_is_read(monkeypatch):
+    bodies = [request(random.Random(seed), 12).SerializeToString() for seed in range(60)]
+    remembering, table = OtlpDecoder(SETTINGS[1], PRICES, "acme"), KeyTable()
+    expected = [remembering.decode(body, table) for body in bodies]
+    monkeypatch.setattr(connectors.otlp.memory, "MAX_SIGNATURES", 5)
+    forgetful = OtlpDecoder(SETTINGS[1], PRICES, "acme")
+    order = list(range(60))
+    random.Random(1).shuffle(order)
+    for number in order:
+        assert_same(forgetful.decode(bodies[number], table).columns, expected[number].columns)
+    other = KeyTable()
+    for number in order[:20]:
+        columns = remembering.decode(bodies[number], other).columns
+        keys = [other.keys[code] for code in columns.key]
+        assert keys == [table.keys[code] for code in expected[number].columns.key]
+
+
+def test_resources_that_differ_only_in_type_are_two():
+    (body,) = messages(1, spans_per_message=8, load=Load(stamped=False))
+    decoder, table = OtlpDecoder(Settings(), PRICES, "acme"), KeyTable()
+    for value, slot in ((AnyValue(bool_value=True), -1), (AnyValue(int_value=1), 1)):
+        data = TracesData.FromString(body)
+        for resource_spans in data.resource_spans:
+            resource_spans.resource.attributes.add(key="llm.optimizer.slot", value=value)
+        assert set(decoder.decode(data.SerializeToString(), table).columns.slot) == {slot}
+
+
+def test_a_span_can_be_had_again_as_it_came():
+    rng = random.Random(3)
+    body = b"".join(request(rng, 12).SerializeToString() for _ in range(5))
+    spans = {
+        span.SerializeToString()
+        for resource_spans in TracesData.FromString(body).resource_spans
+        for scope_spans in resource_spans.scope_spans
+        for span in scope_spans.spans
+    }
+    decoded = OtlpDecoder(Settings(), PRICES, "acme").decode(body, KeyTable())
+    raws = [decoded.columns.raw(row) for row in range(len(decoded.columns))]
+    refused = [refusal.body for refusal in decoded.refused]
+    assert len(raws) > 3
+    assert len(refused) > 0
+    assert len({*raws, *refused}) == len(raws) + len(refused)
+    assert {*raws, *refused} <= spans
+    text = OtlpDecoder(Settings(), PRICES, "acme").decode(as_json(body), KeyTable())
+    assert text.columns.raw(0).startswith(b"{")
+    assert all(refusal.body.startswith(b"{") for refusal in text.refused)
+
+
+def test_unknown_fields_and_repeated_messages_change_nothing():
+    rng = random.Random(11)
+    body = b"".join(request(rng, 12).SerializeToString() for _ in range(5))
+    decoder, table = OtlpDecoder(Settings(), PRICES, "acme"), KeyTable()
+    expected = decoder.decode(body, table).columns
+    assert len(expected) > 3
+    assert_same(decoder.decode(body + b"\xfa\x7f\x03abc", table).columns, expected)
+    twice = decoder.decode(body + body, table).columns
+    assert twice.call_id.tolist() == expected.call_id.tolist() * 2
+
+
+def test_text_that_is_not_utf8_spoils_only_itself():
+    (body,) = messages(1, spans_per_message=8)
+    decoder, table = OtlpDecoder(Settings(), PRICES, "acme"), KeyTable()
+    expected = decoder.decode(body, table).columns
+    for word in (b"conversation-", b"service-", b"route-", b"gen_ai.conversation.id"):
+        assert word in body
+        spoiled = decoder.decode(body.replace(word, b"\xff\xfe" + word[2:]), table).columns
+        assert spoiled.call_id.tolist() == expected.call_id.tolist()
+        assert spoiled.cost_nusd.tolist() == expected.cost_nusd.tolist()
+    assert all(letter.isprintable() for key in table.keys for letter in "".join(map(str, key)))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(AnyValue(int_value=number) for number in (*WHOLE, *EXTREME)),
+        *(AnyValue(double_value=number) for number in DOUBLES),
+        *(AnyValue(string_value=text) for text in TEXTS),
+        AnyValue(bool_value=True),
+        AnyValue(bool_value=False),
+        AnyValue(bytes_value=b"x"),
+        AnyValue(array_value=ArrayValue(values=[AnyValue(int_value=1)])),
+        AnyValue(kvlist_value=KeyValueList()),
+        AnyValue(),
+    ],
+)
+def test_a_scalar_is_read_as_the_official_classes_read_it(value):
+    kind = value.WhichOneof("value")
+    scalar = kind in {"string_value", "bool_value", "int_value", "double_value"}
+    expected = getattr(value, kind) if scalar else None
+    found = any_value(value.SerializeToString())
+    assert type(found) is type(expected)
+    assert repr(found) == repr(expected)
+
+
+def test_of_several_values_in_one_the_last_counts():
+    text, number = AnyValue(string_value="a"), AnyValue(int_value=3)
+    both = text.SerializeToString() + number.SerializeToString()
+    assert any_value(both) == AnyValue.FromString(both).int_value == 3
+    assert any_value(both + b"\x40\x01" + text.SerializeToString()) == "a"  # after an unknown one
+    assert any_value(both + AnyValue(bytes_value=b"").SerializeToString()) is None
+
+
+def test_a_whole_number_beside_other_bytes_is_left_to_the_slow_path():
+    (body,) = messages(1, spans_per_message=4, load=Load(errors=0, streamed=0))
+    data = TracesData.FromString(body)
+    raw = b"\x18\x05\x18\x09"  # two values: the last one counts
+    spans = [
+        span
+        for resource_spans in data.resource_spans
+        for scope_spans in resource_spans.scope_spans
+        for span in scope_spans.spans
+    ]
+    for pair in spans[0].attributes:
+        if pair.key == "gen_ai.usage.output_tokens":
+            pair.value.ParseFromString(raw)
+    assert any_value(raw) == 9
+    assert any_value(b"\x18") == any_value(b"\x18\x80") == 0
+    assert any_value(struct.pack("<Bd", 0x21, 0.5)[:-1]) == pytest.approx(0, abs=1e-300)
+    found = OtlpDecoder(Settings(), PRICES, "acme").decode(data.SerializeToString(), KeyTable())
+    assert np.count_nonzero(found.columns.tokens_out == 9) >= 1

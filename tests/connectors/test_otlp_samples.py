@@ -1,0 +1,235 @@
+"""What real producers send, each read as what it means."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+
+from connectors.otlp import OtlpDecoder
+from connectors.otlp.dialects import dialect_of
+from connectors.prices import TablePrices, per_million
+from optimizer.observe.columns import ARRAYS, ERROR, STREAMED, KeyTable
+from optimizer.observe.identify import Identities
+from optimizer.observe.normalize import Normalizer
+from optimizer.observe.price import PriceTable
+from optimizer.settings import PriceSettings, Settings
+from tests.otlp_oracle import from_json, spans_of
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+PRICES = TablePrices(
+    {
+        "gpt-4o": [per_million("2.5", 10, "1.25")],
+        "gpt-4o-mini": [per_million("0.15", "0.6", "0.075")],
+        "gpt-4o-mini-2024-07-18": [per_million("0.15", "0.6", "0.075")],
+        "gpt-4.1-mini-2025-04-14": [per_million("0.4", "1.6", "0.1")],
+        "text-embedding-3-small": [per_million("0.02")],
+    }
+)
+
+
+class Expected(NamedTuple):
+    """What matters of a call."""
+
+    operation: str
+    model: str
+    tokens_in: int
+    tokens_out: int
+    cached: int
+    cost_nusd: int
+    error: str = ""
+    streamed: bool = False
+    has_ttft: bool = False
+
+
+DATED = "gpt-4o-mini-2024-07-18"
+LIMITED = Expected("chat", "gpt-4o-ratelimited", -1, -1, 0, 0, "RateLimitError")
+EMBEDDED = Expected("embeddings", "text-embedding-3-small", 5, 0, 0, 100)
+RESPONSES = Expected("chat", "gpt-4.1-mini-2025-04-14", 36, 12, 16, 28_800)
+
+
+def chat(model=DATED, cached=1024, cost=117_600, **more) -> Expected:
+    return Expected("chat", model, 1200, 24, cached, cost, **more)
+
+
+PLAIN = chat(cached=0, cost=194_400)
+LITELLM = Expected("chat", "gpt-4o", 10, 20, 0, 225_000)
+LITELLM_MINI = Expected("chat", "gpt-4o-mini", 10, 20, 0, 13_500)
+LITELLM_LIMITED = Expected("chat", "gpt-4o", -1, -1, 0, 0, "RateLimitError")
+OFFICIAL = [chat(), chat(streamed=True, has_ttft=True), chat(), LIMITED, EMBEDDED, RESPONSES]
+
+EXPECTED = {
+    "litellm_1.106.2": [
+        PLAIN,
+        PLAIN._replace(model="gpt-4o-mini", streamed=True),
+        PLAIN,
+        LIMITED,
+        EMBEDDED,
+    ],
+    "openllmetry_openai_0.62.4": OFFICIAL,
+    "otel_genai_openai_1.3b0_content": OFFICIAL,
+    "otel_genai_openai_1.3b0_default": OFFICIAL,
+    "otel_openai_v2_2.4b0_default": [PLAIN, PLAIN, PLAIN, LIMITED, EMBEDDED],
+    "otel_openai_v2_2.4b0_experimental": [PLAIN, PLAIN, PLAIN, LIMITED, EMBEDDED],
+    "litellm_proxy_arm_stamped": [LITELLM],
+    "litellm_proxy_default_chat": [LITELLM],
+    "litellm_proxy_default_error": [LITELLM_LIMITED],
+    "litellm_proxy_default_remote_parent": [LITELLM],
+    "litellm_proxy_default_stream": [
+        Expected("chat", "gpt-4o", 9, 2, 0, 42_500, streamed=True),
+    ],
+    "litellm_proxy_semconv_optin_chat": [LITELLM],
+    "litellm_proxy_semconv_optin_error": [LITELLM_LIMITED],
+    "litellm_proxy_semconv_optin_remote_parent": [LITELLM_MINI],
+    "litellm_proxy_semconv_optin_stream": [
+        Expected("chat", "gpt-4o-mini", 9, 3, 0, 3_150, streamed=True),
+    ],
+}
+
+
+def bodies(name: str) -> list[bytes]:
+    """Give a sample in protobuf and in JSON, as captured where it was captured so."""
+    found = sorted(SAMPLES.glob(f"{name}.*"))
+    captured = [path.read_bytes() for path in found]
+    if len(captured) == 1:
+        return [from_json(captured[0]), captured[0]]
+    return [captured[1], captured[0]]
+
+
+def normalizer(settings: Settings) -> Normalizer:
+    identities = Identities(settings.routes, "acme")
+    trust = settings.prices.trust_reported
+    return Normalizer(identities, PriceTable(PRICES), trust_reported=trust)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_every_call_of_a_sample_is_read_as_what_it_is(name):
+    reader = normalizer(Settings())
+    spans = list(spans_of(bodies(name)[0]))
+    readings = [reader.read(span) for span in spans]
+    calls = [reader.normalize(span) for span in spans]
+    found = [
+        Expected(
+            reading.kind.operation,
+            call.model,
+            call.tokens_in,
+            call.tokens_out,
+            call.tokens_cached,
+            call.cost_nusd,
+            call.error_type,
+            call.streamed,
+            call.ttft_ns >= 0,
+        )
+        for reading, call in zip(readings, calls, strict=True)
+        if reading
+    ]
+    assert found == EXPECTED[name]
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_both_encodings_of_a_sample_give_these_columns(name):
+    table = KeyTable()
+    for body in bodies(name):
+        decoded = OtlpDecoder(Settings(), PRICES, "acme").decode(body, table)
+        columns = decoded.columns
+        rows = [
+            (
+                int(columns.tokens_in[row]),
+                int(columns.tokens_out[row]),
+                int(columns.tokens_cached[row]),
+                int(columns.cost_nusd[row]),
+                bool(columns.flags[row] & ERROR),
+                bool(columns.flags[row] & STREAMED),
+                bool(columns.ttft_ns[row] >= 0),
+            )
+            for row in range(len(columns))
+        ]
+        assert rows == [
+            (*expected[2:6], bool(expected.error), *expected[7:]) for expected in EXPECTED[name]
+        ]
+        assert not decoded.refused
+        spans = len(list(spans_of(bodies(name)[0])))
+        assert decoded.counts["spans"] == spans
+        assert decoded.counts["calls"] == len(columns)
+        assert decoded.counts.get("other_spans", 0) == spans - len(columns)
+        assert {table.keys[key].route.split("/")[0] for key in columns.key} == {"acme"}
+        assert not any(name.startswith("unpriced") for name in decoded.counts)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_pb_and_json_give_the_same_bytes_in_every_column(name):
+    table = KeyTable()
+    one, other = (
+        OtlpDecoder(Settings(), PRICES, "acme").decode(body, table).columns for body in bodies(name)
+    )
+    for array in ARRAYS:
+        assert getattr(one, array).tobytes() == getattr(other, array).tobytes(), array
+
+
+def texts_of(body: bytes) -> set[str]:
+    """Give every text of a request that stands in no attribute that is read."""
+    read, unread = set(), set()
+    for resource_spans in TracesData.FromString(body).resource_spans:
+        for scope_spans in resource_spans.scope_spans:
+            names = dialect_of(scope_spans.scope.name).names | {"exception.type"}
+            for span in scope_spans.spans:
+                events = (pair for event in span.events for pair in event.attributes)
+                for pair in [*span.attributes, *events]:
+                    texts = re.findall(r"[^\"{}\[\]\\,:]{6,}", str(pair.value))
+                    (read if pair.key in names else unread).update(texts)
+    return unread - read
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_content_never_survives(name):
+    body, text = bodies(name)
+    table = KeyTable()
+    decoder = OtlpDecoder(Settings(), PRICES, "acme")
+    decoded = [decoder.decode(one, table) for one in (body, text)]
+    reader = normalizer(Settings())
+    kept = repr(
+        [
+            [
+                [getattr(one.columns, array).tolist() for array in ARRAYS],
+                one.refused,
+                one.counts,
+            ]
+            for one in decoded
+        ]
+        + [table.keys, [reader.normalize(span) for span in spans_of(body)]]
+    )
+    texts = texts_of(body)
+    assert len(texts) > 3
+    assert not {text for text in texts if text in kept} - {"default"}  # a part of every route
+    for words in ("weather bot", "Paris", "hello", "from sta", "will fail", "sk-"):
+        assert words not in kept
+
+
+def test_a_trusted_producer_tells_the_cost_unless_the_operator_set_the_price():
+    body = bodies("litellm_1.106.2")[0]
+    trusting = Settings(prices=PriceSettings(trust_reported=True))
+    reported = OtlpDecoder(trusting, PRICES, "acme").decode(body, KeyTable()).columns.cost_nusd
+    assert reported.tolist() == [117_600, 117_600, 117_600, 0, 100]
+    agreed = TablePrices(
+        {"gpt-4o-mini": [per_million(1, 1)], "text-embedding-3-small": [per_million(1)]},
+        agreed={"gpt-4o-mini"},
+    )
+    mixed = OtlpDecoder(trusting, agreed, "acme").decode(body, KeyTable()).columns.cost_nusd
+    assert mixed.tolist() == [1_224_000, 1_224_000, 1_224_000, 0, 100]
+
+
+def test_a_model_without_a_price_has_no_cost_and_is_counted():
+    body = bodies("otel_genai_openai_1.3b0_default")[0]
+    decoded = OtlpDecoder(Settings(), TablePrices({}), "acme").decode(body, KeyTable())
+    assert decoded.columns.cost_nusd.tolist() == [-1, -1, -1, 0, -1, -1]
+    assert decoded.counts == {
+        "spans": 6,
+        "calls": 6,
+        "unpriced": 5,
+        f"unpriced:{DATED}": 3,
+        "unpriced:text-embedding-3-small": 1,
+        "unpriced:gpt-4.1-mini-2025-04-14": 1,
+    }
