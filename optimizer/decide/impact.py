@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from optimizer.decide.case import RECORDED_SCORES, Served
 from optimizer.decisions import ExpectedImpact
-from optimizer.statistics.ratios import change_interval_pct, p95_log_error
+from optimizer.statistics.ratios import TWO_SIDED_95, change_interval_pct, p95_log_error
 from optimizer.statistics.rounding import rounded, rounded_if_known
 
 if TYPE_CHECKING:
@@ -25,10 +26,10 @@ def impact(case: Case, arm: Arm) -> ExpectedImpact:
     interval = _latency_interval(latency, now, then) if latency else None
     return ExpectedImpact(
         cost_reduction_pct=rounded_if_known(_cost_reduction_pct(case, arm)),
-        quality_delta_pct=quality and rounded(100 * (quality[0] - 1)),
+        quality_delta_pct=quality and quality[0],
         latency_delta_pct=latency and rounded(100 * (latency - 1)),
         confidence=RECORDED_CONFIDENCE if then else DECLARED_CONFIDENCE,
-        quality_interval_pct=quality and _interval(quality[0], quality[1], quality[2]),
+        quality_interval_pct=quality and quality[1:],
         latency_interval_pct=interval,
     )
 
@@ -50,27 +51,29 @@ def _latency_interval(
     if now is None or then is None or then.profile.p95_latency_ms is None:
         return None
     calls = now.current_calls if now.current_p95_ms else now.profile.calls
-    return _interval(
+    low, high = change_interval_pct(
         ratio,
         p95_log_error(now.latency_log_sd, max(calls, 1)),
         p95_log_error(then.latency_log_sd, then.profile.calls),
     )
+    return rounded(low), rounded(high)
 
 
 def _quality(now: Served | None, then: Served | None) -> tuple[float, float, float] | None:
-    """Give the ratio of mean scores and the relative errors of both, where both were scored."""
+    """Give the change of the mean score in percent, and its 95 % interval, if both were scored.
+
+    Source: the error of a ratio by the delta method, Casella and Berger, "Statistical Inference",
+    2002, example 5.5.27.
+    """
     if now is None or then is None or min(now.scores, then.scores) < RECORDED_SCORES:
         return None
     before, after = now.profile.quality_score, then.profile.quality_score
-    if not before or not after:
+    if not before or after is None:
         return None
-    return (
-        after / before,
-        now.score_sd / before / now.scores**0.5,
-        then.score_sd / after / then.scores**0.5,
+    ratio = after / before
+    of_then, of_now = (one.score_sd / one.scores**0.5 / before for one in (then, now))
+    half = TWO_SIDED_95 * math.hypot(of_then, ratio * of_now)
+    change, least, most = (
+        rounded(100 * (each - 1)) for each in (ratio, ratio - half, ratio + half)
     )
-
-
-def _interval(ratio: float, *log_errors: float) -> tuple[float, float]:
-    low, high = change_interval_pct(ratio, *log_errors)
-    return rounded(low), rounded(high)
+    return change, least, most

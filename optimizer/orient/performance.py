@@ -70,7 +70,7 @@ def _limits(scene: Scene) -> Iterator[Sign]:
             failing = surely_exceeds(summary.errors, summary.calls, error_limit, RISK)
             # One quiet minute ends nothing: only the longer window may say that it is over.
             judged = kind is WindowKind.SLIDING and ("error_rate", arm) in scene.open
-            if failing or judged:
+            if failing or (judged and summary.calls):
                 yield _error_rate(summary, error_limit, failing=failing)
     for arm, summary in scene.windows.get(WindowKind.SLIDING, {}).items():
         good = summary.calls - summary.errors

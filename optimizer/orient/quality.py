@@ -102,7 +102,7 @@ def _drops(memory: Memory, scene: Scene) -> Iterator[Sign]:
 
 
 def _quality_drop(summary: WindowSummary, sample: Sample, found: Departure, truth: Truth) -> Sign:
-    change = found.difference / found.usual if found.usual else 0.0
+    change = found.difference / found.usual if found.usual > 0 else 0.0
     word = "below" if change <= 0 else "above"
     return Sign(
         rule=SCORE.rule,

@@ -85,7 +85,8 @@ def record(
     for kind in (WindowKind.SLIDING, WindowKind.QUARTER, WindowKind.HOUR):
         for arm, summary in windows.get(kind, {}).items():
             known = kept.get(arm)
-            if known is None and len(kept) >= MOST_ARMS:
+            # Scores may come when calls no longer do: they are no sign of being served.
+            if not summary.calls or (known is None and len(kept) >= MOST_ARMS):
                 continue
             stale = known is None or minute - known.end >= known.minutes
             if known is None or stale or MINUTES[kind] >= known.minutes:

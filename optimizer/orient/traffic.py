@@ -41,6 +41,8 @@ SURGE_MINUTES = 3
 SURGE_FACTOR = 2.0
 SURGE_OVER = 1.5
 HOLD_MINUTES = 5
+RETURN_MINUTES = 3  # one stray call does not end a stop,
+RETURN_SHARE = 0.1  # nor do a few that are nothing beside the usual
 
 
 class Traffic:
@@ -59,7 +61,7 @@ class Traffic:
         calls = sum(summary.calls for summary in minute.values())
         if not calls:
             return memory, _silent(flow, scene)
-        flow, over = _returned(flow, scene)
+        flow, over = _returned(flow, calls, scene)
         surge = _surge(flow, calls, scene)
         learn = not scene.freezes(SURGE, "")
         return replace(memory, flow=feed(flow, calls, scene.minute, learn=learn)), (*over, *surge)
@@ -70,8 +72,6 @@ def _silent(flow: Flow, scene: Scene) -> tuple[Sign, ...]:
     if not is_warm(flow):
         return ()
     silence = scene.minute - flow.minute
-    if (STOP, "") in scene.open:
-        return (_stop(flow, silence, scene, RISK),)
     rate = rates(flow)[0]
     if rate * silence < -LOG_RISK or silence < SILENCE_FACTOR * longest_silence(flow, flow.minute):
         return ()
@@ -79,7 +79,7 @@ def _silent(flow: Flow, scene: Scene) -> tuple[Sign, ...]:
     return (_stop(flow, silence, scene, math.exp(log_chance)),) if log_chance < LOG_RISK else ()
 
 
-def _returned(flow: Flow, scene: Scene) -> tuple[Flow, tuple[Sign, ...]]:
+def _returned(flow: Flow, calls: int, scene: Scene) -> tuple[Flow, tuple[Sign, ...]]:
     """Take the silence that calls have just ended, if there was one."""
     silence = scene.minute - flow.minute - 1 if flow.minute else 0
     alarmed = (STOP, "") in scene.open
@@ -87,7 +87,7 @@ def _returned(flow: Flow, scene: Scene) -> tuple[Flow, tuple[Sign, ...]]:
         flow = remember_silence(flow, silence, scene.minute)
     if silence and not alarmed:
         flow = feed_silence(flow, silence, scene.minute)
-    return flow, (_calls_again(flow, silence, scene),) if alarmed else ()
+    return flow, (_calls_again(flow, calls, scene),) if alarmed else ()
 
 
 def _stop(flow: Flow, silence: int, scene: Scene, chance: float) -> Sign:
@@ -103,7 +103,7 @@ def _stop(flow: Flow, silence: int, scene: Scene, chance: float) -> Sign:
         evidence=_evidence(
             "silent_minutes", silence, longest_silence(flow, flow.minute), scene, last
         ),
-        hold_minutes=0,
+        hold_minutes=RETURN_MINUTES,
         title=f"No call for {silence} min",
         detail=(
             f"No call since {last:%H:%M} UTC; {figure(rate)} a minute are usual, and the longest"
@@ -112,19 +112,20 @@ def _stop(flow: Flow, silence: int, scene: Scene, chance: float) -> Sign:
     )
 
 
-def _calls_again(flow: Flow, silence: int, scene: Scene) -> Sign:
+def _calls_again(flow: Flow, calls: int, scene: Scene) -> Sign:
+    stop = scene.open[STOP, ""]
     rate = rates(flow)[0]
-    last = scene.at - timedelta(minutes=silence + 1)
+    silence = (stop.seen - stop.since) / timedelta(minutes=1) + 1
     return Sign(
         rule=STOP,
         arm="",
-        truth=Truth.OFF,
-        magnitude=magnitude(rate, rate, "calls/min"),
+        truth=Truth.OFF if calls >= RETURN_SHARE * rate else Truth.UNSURE,
+        magnitude=magnitude(calls, rate, "calls/min"),
         confidence=confidence(0.0),
-        evidence=_evidence("silent_minutes", silence, 0, scene, last),
-        hold_minutes=0,
+        evidence=_evidence("silent_minutes", silence, 0, scene, stop.since),
+        hold_minutes=RETURN_MINUTES,
         title="Calls have returned",
-        detail=f"Calls have returned after {silence} min of silence.",
+        detail=f"Calls have come again since {stop.seen:%H:%M} UTC.",
     )
 
 

@@ -124,13 +124,13 @@ def test_answers_that_get_worse_are_found_and_left_to_people():
     assert story.decisions() == []
 
 
-def test_a_route_that_stops_is_found_at_its_first_silent_minute_and_its_return_closes_it():
+def test_a_route_that_stops_is_found_at_its_first_silent_minute_until_calls_return():
     at = 2 * DAY
     stop = Incident(start=at, stop=at + 45, rate=0.0)
     story = Story(rate=60, swing=0.5, incident=stop).until(at + 3 * HOUR)
     assert story.findings() == [
         (at + 1, "traffic_stop", "open", "critical"),
-        (at + 46, "traffic_stop", "closed", "critical"),
+        (at + 48, "traffic_stop", "closed", "critical"),
     ]
     assert story.decisions() == []
 
@@ -210,6 +210,12 @@ def test_a_route_that_sleeps_is_found_silent_in_its_first_night_only():
         ("open", START.day),
         ("closed", START.day),
     ]
+
+
+def test_a_stray_call_now_and_then_is_still_one_stop():
+    story = Story(incident=Incident(start=2 * DAY, stop=2 * DAY + 60, rate=0.01))
+    story.until(2 * DAY + 2 * HOUR)
+    assert [one[2] for one in story.findings("traffic_stop")] == ["open", "closed"]
 
 
 @pytest.mark.parametrize("seed", range(4))

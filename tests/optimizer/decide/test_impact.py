@@ -59,6 +59,13 @@ def test_a_candidate_without_successful_calls_keeps_what_was_declared_of_it():
     assert told.latency_interval_pct is None
 
 
+def test_answers_that_are_all_bad_are_all_of_the_score_lost():
+    poor = served(FAST, quality_score=0.0, score_sd=0.0)
+    told = impact(a_case(served={OLD.id: served(), FAST.id: poor}), FAST)
+    assert told.quality_delta_pct == -100.0
+    assert told.quality_interval_pct == (-100.0, -100.0)
+
+
 @pytest.mark.parametrize(("scores", "known"), [(29, False), (30, True)])
 def test_quality_is_compared_where_both_were_scored(scores, known):
     better = served(FAST, quality_score=0.88, scores=scores, score_sd=0.05)

@@ -86,15 +86,21 @@ def test_a_route_whose_rate_varies_wildly_is_given_more_time():
     assert spread(wild.flow, 1) > 10 * spread(calm.flow, 1)
 
 
-def test_calls_end_a_stop_at_once():
+def test_calls_that_return_end_a_stop_and_a_silent_minute_renews_it():
     memory = after([60] * 60)
     opened = [an_open_finding(rule="traffic_stop", arm="", since=minutes_later(61))]
-    _, silent = step(memory, 90, 0, opened)
-    assert [one.truth for one in silent] == [Truth.ON]
-    _, said = step(memory, 91, 55, opened)
-    assert [(one.rule, one.truth, one.hold_minutes) for one in said] == [
-        ("traffic_stop", Truth.OFF, 0)
-    ]
+    truths = []
+    for minute, calls in ((90, 0), (91, 6), (92, 0), (93, 5)):
+        memory, said = step(memory, minute, calls, opened)
+        truths += [one.truth for one in said if one.rule == "traffic_stop"]
+    assert truths == [Truth.ON, Truth.OFF, Truth.ON, Truth.UNSURE]
+
+
+def test_a_usual_pause_of_a_slow_route_does_not_renew_a_stop_that_is_over():
+    memory = after(poisson(1, 600))
+    opened = [an_open_finding(rule="traffic_stop", arm="", since=minutes_later(630))]
+    memory, _ = step(memory, 700, 1, opened)
+    assert step(memory, 701, 0, opened)[1] == ()
 
 
 @pytest.mark.parametrize(
