@@ -17,7 +17,7 @@ from tests.benchmarks.false_alarms import (
     route_after,
 )
 
-SEEDS = 6
+SEEDS = 12
 WEEKS = 2
 
 
@@ -54,6 +54,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [10, 60])
 @pytest.mark.parametrize("name", INCIDENTS)
 def test_an_incident_is_found_soon(name, rate):
