@@ -38,8 +38,8 @@ def command(options: argparse.Namespace) -> int:
     data = Path(settings.service.data_dir)
     if not Path(settings.input.path).exists():
         note("warn", "input_missing", input=settings.input.path, until="it is there")
-    stop = stop_on_signals()
     with ExitStack() as stack:
+        stop = stack.enter_context(stop_on_signals())
         console = stack.enter_context(Console(options.output, options.windows))
         writer = stack.enter_context(closing(RecordingWriter(data / "inputs", [PARTITION])))
         source = _live_source(settings, writer, data, stop)

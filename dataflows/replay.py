@@ -35,25 +35,29 @@ def command(options: argparse.Namespace) -> int:
     config = options.config or (beside if beside.exists() else None)
     settings = located(load(config, os.environ), config)
     reader = open_reader(options.recording)
-    stop = stop_on_signals()
-    source = RecordingSource(
-        reader,
-        reader.manifest.partitions,
-        batch=options.batch,
-        due=_pace(options.speed),
-        stop=stop.is_set,
-    )
     _prepare(options.out, settings, resume=options.resume)
     database = f"sqlite://{options.out / 'optimizer.db'}" if options.out else "memory://"
     settings = replace(settings, database=replace(settings.database, connection_string=database))
     with ExitStack() as stack:
+        stop = stack.enter_context(stop_on_signals())
         console = stack.enter_context(Console(options.output, options.windows))
         publisher = open_publisher(stack, settings, options.out or Path(), console.watch)
+        source = RecordingSource(
+            reader,
+            reader.manifest.partitions,
+            batch=options.batch,
+            due=_pace(options.speed),
+            stop=stop.is_set,
+        )
         recovery = options.out / RECOVERY if options.out else None
         execute(Job(settings=settings, source=source, publisher=publisher, recovery=recovery))
     if reader.torn:
         sys.stderr.write("the recording's last frame is torn: it was still being written\n")
-    return 130 if stop.is_set() else 0
+    if not stop.is_set():
+        return 0
+    way_on = f"; --out {options.out} --resume goes on from here" if options.out else ""
+    sys.stderr.write(f"stopped before the end{way_on}\n")
+    return 130
 
 
 def _prepare(out: Path | None, settings: Settings, *, resume: bool) -> None:

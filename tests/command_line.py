@@ -1,0 +1,35 @@
+"""The program as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+# A coverage run or a debugging shell must not change what a user would see.
+ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if not name.startswith(("OPTIMIZER_", "RUST"))
+} | {"PYTHONPATH": str(ROOT), "RUST_BACKTRACE": "1"}
+
+
+def start(*arguments: object, cwd: Path = ROOT, **variables: str) -> subprocess.Popen[str]:
+    """Start a command; its output and its errors are read apart."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "dataflows.main", *map(str, arguments)],
+        cwd=cwd,
+        env={**ENVIRONMENT, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def llm_optimizer(
+    *arguments: object, cwd: Path = ROOT, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    process = start(*arguments, cwd=cwd, **variables)
+    output, errors = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)

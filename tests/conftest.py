@@ -1,0 +1,29 @@
+"""A small world, written once and replayed once, for all tests that look at the whole job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from connectors.worlds import write
+from tests.command_line import llm_optimizer
+
+WORLD = Path(__file__).parent / "worlds" / "two_routes.yaml"
+
+
+@pytest.fixture(scope="session")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two routes, 65 minutes, three incidents; nobody may write to it."""
+    folder = tmp_path_factory.mktemp("world") / "recording"
+    write(WORLD, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def replayed(recording: Path) -> Path:
+    """What `replay --out` of it left; nobody may write to it."""
+    out = recording.with_name("replayed")
+    done = llm_optimizer("replay", recording, "--out", out, "--windows", "none")
+    assert done.returncode == 0, done.stderr
+    return out
