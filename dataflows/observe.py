@@ -10,6 +10,7 @@ from bytewax.operators import KeyedStream, StatefulBatchLogic
 from optimizer.observe import state
 from optimizer.observe.observer import Target
 from optimizer.observe.partition import Partition
+from optimizer.pieces import Pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from optimizer.observe.columns import Record
     from optimizer.observe.observer import Observer
     from optimizer.observe.partition import StreamRules
+    from optimizer.ports import Vault
 
 
 class ObserveLogic(StatefulBatchLogic["Record", Target, bytes]):
@@ -25,31 +27,41 @@ class ObserveLogic(StatefulBatchLogic["Record", Target, bytes]):
     def __init__(
         self,
         rules: StreamRules,
+        vault: Vault,
         make: Callable[[Partition], Observer],
         resumed: bytes | None,
     ) -> None:
         self._rules = rules
+        self._vault = vault
         self._make = make
-        self._observer = make(state.load(resumed, rules)) if resumed else None
+        self._observer: Observer | None = None
+        if resumed:
+            partition, self._pieces = state.load(resumed, rules, vault)
+            self._observer = make(partition)
 
     def on_batch(self, values: list[Record]) -> tuple[Iterable[Target], bool]:
         """Take records in their order."""
         if self._observer is None:
-            self._observer = self._make(Partition(values[0].partition, self._rules))
+            name = values[0].partition
+            self._pieces = Pieces(self._vault, name)
+            self._observer = self._make(Partition(name, self._rules))
         return [target for record in values for target in self._observer.take(record)], False
 
     def snapshot(self) -> bytes:
         """Give the partition's state."""
-        return state.dump(self._observer.partition) if self._observer else b""
+        return state.dump(self._observer.partition, self._pieces) if self._observer else b""
 
 
 def observe(
-    records: KeyedStream[Record], rules: StreamRules, make: Callable[[Partition], Observer]
+    records: KeyedStream[Record],
+    rules: StreamRules,
+    vault: Vault,
+    make: Callable[[Partition], Observer],
 ) -> KeyedStream[Any]:
     """Let each partition's observer see its records; key what comes out by its target."""
 
     def build(resumed: bytes | None) -> ObserveLogic:
-        return ObserveLogic(rules, make, resumed)
+        return ObserveLogic(rules, vault, make, resumed)
 
     observed = op.stateful_batch("observe", records, build)
     return op.flat_map_batch("route", observed, lambda batch: [target for _, target in batch])

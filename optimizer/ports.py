@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 
 class Entry(NamedTuple):
@@ -68,3 +68,20 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of what it holds; nothing may be called after."""
+
+
+class Vault(Protocol):
+    """Keeps immutable bytes by owner and name."""
+
+    def put(self, owner: str, name: str, piece: bytes) -> None:
+        """Keep a piece, durably; a name that is there already means the same bytes."""
+
+    def get(self, owner: str, name: str) -> bytes:
+        """Give a piece.
+
+        Raises:
+            NotFound: It is not there.
+        """
+
+    def keep_only(self, owner: str, names: Collection[str]) -> None:
+        """Let an owner's other pieces go."""

@@ -14,6 +14,7 @@ from optimizer.controller import Controller, Observation, RouteState
 from optimizer.errors import UnknownVersion
 from optimizer.events import EventSource, EventType, FeedbackEvent, Order
 from optimizer.panes import Mark, Pane
+from optimizer.pieces import Pieces
 from optimizer.summaries import instant, summarize
 from optimizer.windows import Windows, WindowSummary
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from optimizer.decisions import OptimizationDecision
     from optimizer.findings import Finding
+    from optimizer.ports import Vault
     from optimizer.windows import Closing
 
     Output = WindowSummary | Finding | OptimizationDecision
@@ -33,15 +35,24 @@ class Shard:
     """One shard; one owner, changed in place.
 
     Args:
+        name: What it is called.
         controller: What judges a route.
         limit_ms: Gives a route's latency limit.
         partitions: The source partitions whose watermarks are waited for.
+        vault: Where what does not change is kept.
     """
 
     def __init__(
-        self, controller: Controller, limit_ms: Callable[[str], float], partitions: Iterable[str]
+        self,
+        name: str,
+        controller: Controller,
+        limit_ms: Callable[[str], float],
+        partitions: Iterable[str],
+        vault: Vault,
     ) -> None:
+        self.name = name
         self.windows = Windows(partitions)
+        self._pieces = Pieces(vault, name)
         self.routes: dict[str, RouteState | None] = {}
         self._orders: list[FeedbackEvent] = []
         self._controller = controller
@@ -82,10 +93,11 @@ class Shard:
             yield from outputs
 
     def dump(self) -> bytes:
-        """Write the state."""
+        """Write the state; what does not change is pieces of it."""
         state = {
             "version": VERSION,
-            "windows": self.windows.dump(),
+            "name": self.name,
+            "windows": self.windows.dump(self._pieces),
             "routes": {route: msgspec.msgpack.encode(s) for route, s in self.routes.items()},
             "orders": [msgspec.msgpack.encode(order) for order in self._orders],
         }
@@ -96,6 +108,7 @@ class Shard:
 
         Raises:
             UnknownVersion: The bytes come from a version this code does not know.
+            NotFound: A piece is missing.
         """
         content: dict[str, Any] = msgspec.msgpack.decode(state, strict=False)
         if content["version"] != VERSION:
@@ -103,12 +116,18 @@ class Shard:
                 f"shard state has version {content['version']}: this program reads {VERSION}; "
                 "resume with the program that wrote it, or start from an empty recovery folder"
             )
-        self.windows = Windows.load(content["windows"], self.windows.marks)
+        self.windows = Windows.load(content["windows"], self.windows.marks, self._pieces)
         self.routes = {
             route: msgspec.msgpack.decode(encoded, type=RouteState)
             for route, encoded in content["routes"].items()
         }
         self._orders = [_order(msgspec.msgpack.decode(order)) for order in content["orders"]]
+
+
+def name_in(state: bytes) -> str:
+    """Give the name of the shard whose state this is."""
+    name: str = msgspec.msgpack.decode(state, strict=False)["name"]
+    return name
 
 
 def _by_time(event: FeedbackEvent) -> tuple[Any, str]:

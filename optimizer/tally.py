@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from optimizer.panes import ROW_SHIFT, SLOT_SUMS, SUMS, ArmKey, Pane
@@ -76,7 +77,7 @@ class Tally:
         self.slots = Rows(len(SLOT_SUMS))
         self._codes = [_NOTHING]
         self._counts = [_NOTHING]
-        self._dumped: dict[str, Any] | None = None  # until something is added
+        self._dumped: bytes | None = None  # until something is added
 
     def __bool__(self) -> bool:
         return bool(self.arms.names)
@@ -120,27 +121,29 @@ class Tally:
             pack(counts),
         )
 
-    def dump(self) -> dict[str, Any]:
-        """Give the state as plain values; what has not changed is not packed again."""
+    def dump(self) -> bytes:
+        """Write the state; the same object until something is added."""
         if self._dumped is None:
             codes, counts = self.sketches()
-            self._dumped = {
+            state = {
                 "codes": pack_rising(codes),
                 "counts": pack(counts),
                 "arms": (self.arms.names, pack_table(self.arms.sums)),
                 "cells": (self.cells.names, pack_table(self.cells.sums)),
                 "slots": (self.slots.names, pack_table(self.slots.sums)),
             }
+            self._dumped = msgspec.msgpack.encode(state)
         return self._dumped
 
     @classmethod
-    def load(cls, state: dict[str, Any]) -> Tally:
-        """Read what `dump` gave."""
+    def load(cls, state: bytes) -> Tally:
+        """Read what `dump` wrote."""
+        content = msgspec.msgpack.decode(state)
         tally = cls()
-        tally._codes = [unpack_rising(state["codes"])]
-        tally._counts = [unpack(state["counts"])]
+        tally._codes = [unpack_rising(content["codes"])]
+        tally._counts = [unpack(content["counts"])]
         for name in ("arms", "cells", "slots"):
-            names, sums = state[name]
+            names, sums = content[name]
             getattr(tally, name).add([tuple(row) for row in names], unpack_table(sums))
         return tally
 
@@ -165,25 +168,24 @@ class ClosedTally:
         self.sums = sums
         self._codes = codes
         self._counts = counts
-        self._packed_sums: bytes | None = None
+        self._dumped: bytes | None = None
 
     def sketches(self) -> tuple[Ints, Ints]:
         """Give the sketch codes in rising order and their counts."""
         return unpack_rising(self._codes), unpack(self._counts)
 
-    def dump(self) -> tuple[Any, ...]:
-        """Give the state as plain values."""
-        if self._packed_sums is None:
-            self._packed_sums = pack_table(self.sums)
-        return (self.names, self._packed_sums, self._codes, self._counts)
+    def dump(self) -> bytes:
+        """Write the state, once: it does not change."""
+        if self._dumped is None:
+            state = (self.names, pack_table(self.sums), self._codes, self._counts)
+            self._dumped = msgspec.msgpack.encode(state)
+        return self._dumped
 
     @classmethod
-    def load(cls, state: tuple[Any, ...]) -> ClosedTally:
-        """Read what `dump` gave."""
-        names, sums, codes, counts = state
-        return cls(
-            tuple(ArmKey._make(name) for name in names),
-            unpack_table(sums),
-            codes,
-            counts,
-        )
+    def load(cls, state: bytes) -> ClosedTally:
+        """Read what `dump` wrote."""
+        names, sums, codes, counts = msgspec.msgpack.decode(state)
+        arms = tuple(ArmKey._make(name) for name in names)
+        tally = cls(arms, unpack_table(sums), codes, counts)
+        tally._dumped = state
+        return tally

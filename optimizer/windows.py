@@ -1,10 +1,11 @@
 """Windows: sums of panes, closed by the minimum watermark.
 
 All windows are whole minutes. A minute is summed from panes; when it closes it goes into the
-sliding, quarter and hour windows, so nothing is added twice. A correction, late calls of a pane
-already sealed, is taken by each window that ends after the partition's own watermark as it was
-when they came. That depends on the order within one partition only: a window that such a
-correction may not enter can still be open because another partition lags, and must not take it.
+sliding window and its quarter, and a quarter into its hour, so nothing is added twice. A
+correction, late calls of a pane already sealed, is taken by each window that ends after the
+partition's own watermark as it was when they came. That depends on the order within one partition
+only: a window that such a correction may not enter can still be open because another partition
+lags, and must not take it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from optimizer.panes import FINAL_NS, MINUTE_NS, Mark, Pane
 from optimizer.tally import ClosedTally, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from optimizer.pieces import Pieces
 
 SLIDING_MINUTES = 5
 QUARTER_MINUTES = 15
@@ -160,6 +163,7 @@ class Windows:
         for windows, length in ((self._quarters, QUARTER_MINUTES), (self._hours, HOUR_MINUTES)):
             if pane.late_at_ns < (minute // length + 1) * length * MINUTE_NS:
                 windows.setdefault(minute // length, Tally()).add(pane)
+                return  # a quarter goes into its hour when it closes
 
     def advance(self, mark: Mark) -> Iterator[Closing]:
         """Take a partition's watermark; close what the minimum has passed, minute by minute."""
@@ -198,19 +202,30 @@ class Windows:
         if closed.names:
             self._ring[minute] = closed
             self._quarters.setdefault(minute // QUARTER_MINUTES, Tally()).add_closed(closed)
-            self._hours.setdefault(minute // HOUR_MINUTES, Tally()).add_closed(closed)
             yield _closed(WindowKind.MINUTE, minute, 1, closed)
         sliding = self._slide(minute)
         if sliding:
             first = minute + 1 - SLIDING_MINUTES
             yield _closed(WindowKind.SLIDING, first, SLIDING_MINUTES, sliding.close())
-        for kind, windows, length in (
-            (WindowKind.QUARTER, self._quarters, QUARTER_MINUTES),
-            (WindowKind.HOUR, self._hours, HOUR_MINUTES),
-        ):
-            done = windows.pop(minute // length, None) if (minute + 1) % length == 0 else None
-            if done:
-                yield _closed(kind, minute + 1 - length, length, done.close())
+        if (minute + 1) % QUARTER_MINUTES == 0:
+            yield from self._close_quarter(minute // QUARTER_MINUTES)
+        if (minute + 1) % HOUR_MINUTES == 0:
+            yield from self._close_hour(minute // HOUR_MINUTES)
+
+    def _close_quarter(self, quarter: int, *, partial: bool = False) -> Iterator[Closed]:
+        tally = self._quarters.pop(quarter, None)
+        if tally:
+            closed = tally.close()
+            hour = quarter * QUARTER_MINUTES // HOUR_MINUTES
+            self._hours.setdefault(hour, Tally()).add_closed(closed)
+            first = quarter * QUARTER_MINUTES
+            yield _closed(WindowKind.QUARTER, first, QUARTER_MINUTES, closed, partial=partial)
+
+    def _close_hour(self, hour: int, *, partial: bool = False) -> Iterator[Closed]:
+        tally = self._hours.pop(hour, None)
+        if tally:
+            first = hour * HOUR_MINUTES
+            yield _closed(WindowKind.HOUR, first, HOUR_MINUTES, tally.close(), partial=partial)
 
     def _slide(self, minute: int) -> Tally:
         """Sum the five minutes that end with `minute`, late calls that may enter included."""
@@ -227,44 +242,56 @@ class Windows:
 
     def _close_rest(self) -> Iterator[Closing]:
         """Close the quarter and hour windows that the end of a replay cut short."""
-        rest = [
-            _closed(kind, at * length, length, windows.pop(at).close(), partial=True)
-            for kind, windows, length in (
-                (WindowKind.QUARTER, self._quarters, QUARTER_MINUTES),
-                (WindowKind.HOUR, self._hours, HOUR_MINUTES),
-            )
-            for at in sorted(windows)
-        ]
+        rest: list[Closed] = []
+        for quarter in sorted(self._quarters):
+            rest += self._close_quarter(quarter, partial=True)
+        for hour in sorted(self._hours):
+            rest += self._close_hour(hour, partial=True)
         if rest:
             yield Closing(self._closed * MINUTE_NS, rest)
 
-    def dump(self) -> dict[str, Any]:
-        """Give the state as plain values."""
+    def dump(self, pieces: Pieces) -> dict[str, Any]:
+        """Give the state as plain values; all but the open minutes are pieces of it."""
+        rest = {
+            name: {at: pieces.keep(tally.dump()) for at, tally in tallies.items()}
+            for name, tallies in self._by_name().items()
+        }
+        late = [(at, ns, pieces.keep(tally.dump())) for at, ns, tally in self._ring_late]
+        pieces.let_go(
+            {piece for held in rest.values() for piece in held.values()}
+            | {piece for _, _, piece in late}
+        )
         return {
             "marks": self.marks,
             "reached_ns": self._reached_ns,
             "closed": self._closed,
             "latest": self._latest,
             "minutes": {at: tally.dump() for at, tally in self._minutes.items()},
-            "ring": {at: tally.dump() for at, tally in self._ring.items()},
-            "ring_late": [(at, ns, tally.dump()) for at, ns, tally in self._ring_late],
-            "quarters": {at: tally.dump() for at, tally in self._quarters.items()},
-            "hours": {at: tally.dump() for at, tally in self._hours.items()},
+            "ring_late": late,
+            **rest,
         }
 
+    def _by_name(self) -> Mapping[str, Mapping[int, Tally | ClosedTally]]:
+        return {"ring": self._ring, "quarters": self._quarters, "hours": self._hours}
+
     @classmethod
-    def load(cls, state: dict[str, Any], partitions: Iterable[str]) -> Windows:
+    def load(cls, state: dict[str, Any], partitions: Iterable[str], pieces: Pieces) -> Windows:
         """Read what `dump` gave; partitions that came since begin at -1."""
         windows = cls(partitions)
         windows.marks |= state["marks"]
         windows._reached_ns = state["reached_ns"]
         windows._closed = state["closed"]
         windows._latest = state["latest"]
-        for name in ("minutes", "quarters", "hours"):
-            tallies = {at: Tally.load(tally) for at, tally in state[name].items()}
+        windows._minutes = {at: Tally.load(tally) for at, tally in state["minutes"].items()}
+        for name in ("quarters", "hours"):
+            tallies = {at: Tally.load(pieces.fetch(piece)) for at, piece in state[name].items()}
             setattr(windows, f"_{name}", tallies)
-        windows._ring = {at: ClosedTally.load(tally) for at, tally in state["ring"].items()}
-        windows._ring_late = [(at, ns, Tally.load(t)) for at, ns, t in state["ring_late"]]
+        windows._ring = {
+            at: ClosedTally.load(pieces.fetch(piece)) for at, piece in state["ring"].items()
+        }
+        windows._ring_late = [
+            (at, ns, Tally.load(pieces.fetch(piece))) for at, ns, piece in state["ring_late"]
+        ]
         return windows
 
 

@@ -105,17 +105,31 @@ def _size_for(count: int) -> int:
     return 1 << (count * _LOAD - 1).bit_length()
 
 
-def add_sorted(seen: Ids, ids: Ids) -> tuple[Ids, NDArray[np.bool_]]:
-    """Add ids to a sorted set of a sealed pane; late calls are few, so it may copy.
+class SealedIds:
+    """The ids of a sealed pane: those it was sealed with, which never change, and late ones.
 
-    Returns:
-        The set with the ids in it, and (n,) True where an id is seen for the first time.
+    Args:
+        base: The ids it was sealed with, rising, as bytes.
+        late: Ids that came after that.
     """
-    first = np.zeros(len(ids), np.bool_)
-    first[np.unique(ids, return_index=True)[1]] = True
-    place = np.searchsorted(seen, ids)
-    known = np.zeros(len(ids), np.bool_)
-    inside = place < len(seen)
-    known[inside] = seen[place[inside]] == ids[inside]
-    new = first & ~known
-    return np.sort(np.concatenate((seen, ids[new]))), new
+
+    def __init__(self, base: bytes, late: Ids | None = None) -> None:
+        self.base = base
+        self.late = np.zeros(0, np.uint64) if late is None else late
+        self._ids: Ids = np.frombuffer(base, np.uint64)
+
+    def add(self, ids: Ids) -> NDArray[np.bool_]:
+        """Add ids; give (n,) True where one is seen for the first time, of repeats the first."""
+        first = np.zeros(len(ids), np.bool_)
+        first[np.unique(ids, return_index=True)[1]] = True
+        new: NDArray[np.bool_] = first & ~_holds(self._ids, ids) & ~_holds(self.late, ids)
+        self.late = np.sort(np.concatenate((self.late, ids[new])))
+        return new
+
+
+def _holds(rising: Ids, ids: Ids) -> NDArray[np.bool_]:
+    if not len(rising):
+        return np.zeros(len(ids), np.bool_)
+    place = np.minimum(np.searchsorted(rising, ids), len(rising) - 1)
+    held: NDArray[np.bool_] = rising[place] == ids
+    return held

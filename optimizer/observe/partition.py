@@ -9,20 +9,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from optimizer.observe.columns import Columns, DeadLetter, KeyTable, Record
-from optimizer.observe.deduplicate import add_sorted
+from optimizer.observe.deduplicate import SealedIds
 from optimizer.observe.open_panes import OpenPane, Settled
 from optimizer.panes import FINAL_NS, PANE_NS, Mark, Pane
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Ids = NDArray[np.uint64]
-
 
 RENEW_KEYS = 1 << 15  # keys in the table before those that are gone are looked for
 
@@ -73,8 +68,9 @@ class Partition:
         self.counts: Counter[str] = Counter()
         self._rules = rules
         self.open: dict[int, OpenPane] = {}
-        self.sealed: dict[int, Ids] = {}
+        self.sealed: dict[int, SealedIds] = {}
         self._most_keys = RENEW_KEYS
+        self._packed_keys = (self.table, -1, b"")
         self._usual = 0  # calls of the pane sealed last
 
     def take(self, record: Record, columns: Columns) -> Observed:
@@ -141,6 +137,14 @@ class Partition:
             self._count(self.open[pane].put(rows, self.table))
         return corrections
 
+    def packed_keys(self) -> bytes:
+        """Give the keys as bytes, the same object until there is a new one."""
+        table, count, packed = self._packed_keys
+        if table is not self.table or count != len(self.table):
+            packed = msgspec.msgpack.encode([tuple(key) for key in self.table.keys])
+            self._packed_keys = (self.table, len(self.table), packed)
+        return packed
+
     def settle(self) -> None:
         """Add all calls that wait, so that sums and counts are of everything taken."""
         for pane in self.open.values():
@@ -159,8 +163,8 @@ class Partition:
             if (pane + 1) * PANE_NS + self._rules.dedupe_ns <= self.watermark_ns:
                 self.counts["late"] += len(rows)  # nobody can tell whether they are repeats
                 return None
-            seen = np.zeros(0, np.uint64)
-        self.sealed[pane], new = add_sorted(seen, rows.call_id)
+            seen = self.sealed[pane] = SealedIds(b"")
+        new = seen.add(rows.call_id)
         fresh = int(new.sum())
         self.counts["duplicate"] += len(new) - fresh
         self.counts["corrected"] += fresh
@@ -186,7 +190,7 @@ class Partition:
             current = self.open.pop(pane)
             self._count(current.settle(self.table))
             panes.append(current.seal(self.name, pane, -1, self.table))
-            self.sealed[pane] = current.ids.sorted()
+            self.sealed[pane] = SealedIds(current.ids.sorted().tobytes())
             self._usual = len(current.ids)
         self._forget()
         return Observed(panes + corrections, self._mark(before), dead)

@@ -10,10 +10,11 @@ import numpy as np
 
 from optimizer.errors import UnknownVersion
 from optimizer.observe.columns import CallKey, KeyTable
-from optimizer.observe.deduplicate import SeenIds
+from optimizer.observe.deduplicate import SealedIds, SeenIds
 from optimizer.observe.open_panes import OpenPane
 from optimizer.observe.partition import Partition
 from optimizer.panes import SLOT_SUMS, SUMS
+from optimizer.pieces import Pieces
 from optimizer.statistics.packing import (
     pack,
     pack_rising,
@@ -26,30 +27,37 @@ from optimizer.statistics.sketch import count_runs
 
 if TYPE_CHECKING:
     from optimizer.observe.partition import StreamRules
+    from optimizer.ports import Vault
 
 VERSION = 1
 
 
-def dump(partition: Partition) -> bytes:
-    """Write a partition's state."""
+def dump(partition: Partition, pieces: Pieces) -> bytes:
+    """Write a partition's state; ids of sealed panes and names are pieces of it."""
     partition.settle()
+    sealed = {
+        pane: (pieces.keep(ids.base), ids.late.tobytes()) for pane, ids in partition.sealed.items()
+    }
+    keys = pieces.keep(partition.packed_keys())
     state = {
         "version": VERSION,
         "name": partition.name,
         "watermark_ns": partition.watermark_ns,
         "counts": dict(partition.counts),
-        "keys": [tuple(key) for key in partition.table.keys],
+        "keys": keys,
         "open": {pane: _dump_pane(content) for pane, content in partition.open.items()},
-        "sealed": {pane: ids.tobytes() for pane, ids in partition.sealed.items()},
+        "sealed": sealed,
     }
+    pieces.let_go({keys, *(name for name, _ in sealed.values())})
     return msgspec.msgpack.encode(state)
 
 
-def load(state: bytes, rules: StreamRules) -> Partition:
-    """Read a partition's state.
+def load(state: bytes, rules: StreamRules, vault: Vault) -> tuple[Partition, Pieces]:
+    """Read a partition's state, and the pieces it goes on with.
 
     Raises:
         UnknownVersion: The bytes come from a version this code does not know.
+        NotFound: A piece is missing.
     """
     content = msgspec.msgpack.decode(state, strict=False)
     if content["version"] != VERSION:
@@ -58,14 +66,17 @@ def load(state: bytes, rules: StreamRules) -> Partition:
             "resume with the program that wrote it, or start from an empty recovery folder"
         )
     partition = Partition(content["name"], rules)
+    pieces = Pieces(vault, partition.name)
     partition.watermark_ns = content["watermark_ns"]
     partition.counts = Counter(content["counts"])
-    partition.table = KeyTable(CallKey(*key) for key in content["keys"])
+    keys = msgspec.msgpack.decode(pieces.fetch(content["keys"]))
+    partition.table = KeyTable(CallKey(*key) for key in keys)
     partition.open = {pane: _load_pane(value) for pane, value in content["open"].items()}
     partition.sealed = {
-        pane: np.frombuffer(ids, np.uint64) for pane, ids in content["sealed"].items()
+        pane: SealedIds(pieces.fetch(base), np.frombuffer(late, np.uint64))
+        for pane, (base, late) in content["sealed"].items()
     }
-    return partition
+    return partition, pieces
 
 
 def _dump_pane(pane: OpenPane) -> dict[str, Any]:

@@ -7,11 +7,13 @@ from collections import defaultdict
 
 import pytest
 
+from connectors.vaults.memory import MemoryVault
 from optimizer.events import Call
 from optimizer.observe import state
 from optimizer.observe.columns import Record, RecordKind, from_calls
 from optimizer.observe.partition import Partition, StreamRules
 from optimizer.panes import MINUTE_NS, Mark, shard_of, split
+from optimizer.pieces import Pieces
 from optimizer.summaries import summarize
 from optimizer.windows import WindowKind, Windows
 
@@ -72,6 +74,9 @@ class Job:
     def __init__(self, partitions: int, shards: int) -> None:
         self.partitions = {f"p{n}": Partition(f"p{n}", RULES) for n in range(partitions)}
         self.windows = [Windows(self.partitions) for _ in range(shards)]
+        self.vault = MemoryVault()
+        owners = [*self.partitions, *(f"shard-{number}" for number in range(shards))]
+        self.pieces = {owner: Pieces(self.vault, owner) for owner in owners}
         self.out = []
 
     def take(self, number: int, offset: int, calls: list[Call]) -> None:
@@ -84,11 +89,12 @@ class Job:
             self._spread(partition.finish())
 
     def snapshot(self) -> None:
-        self.partitions = {
-            name: state.load(state.dump(partition), RULES)
-            for name, partition in self.partitions.items()
-        }
-        self.windows = [Windows.load(w.dump(), self.partitions) for w in self.windows]
+        for name, partition in self.partitions.items():
+            written = state.dump(partition, self.pieces[name])
+            self.partitions[name], self.pieces[name] = state.load(written, RULES, self.vault)
+        for number, windows in enumerate(self.windows):
+            pieces = self.pieces[f"shard-{number}"]
+            self.windows[number] = Windows.load(windows.dump(pieces), self.partitions, pieces)
 
     def _spread(self, observed) -> None:
         for pane in observed.panes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, strategies as st
 
-from optimizer.observe.deduplicate import SeenIds, add_sorted
+from optimizer.observe.deduplicate import SealedIds, SeenIds
 
 few = st.integers(1, 40) | st.integers(1, 2**64 - 1) | st.sampled_from([1, 1025, 2049, 4097])
 batches = st.lists(st.lists(few, max_size=30), max_size=12)
@@ -26,14 +26,16 @@ def test_an_id_is_new_exactly_once(batches: list[list[int]]) -> None:
     assert len(ids) == len(model)
 
 
-@given(batches)
-def test_a_sealed_set_agrees_with_an_open_one(batches: list[list[int]]) -> None:
-    ids, sealed = SeenIds(), np.zeros(0, np.uint64)
-    for batch in batches:
+@given(batches, batches)
+def test_a_sealed_set_agrees_with_an_open_one(early: list, late: list) -> None:
+    ids = SeenIds()
+    for batch in early:
+        ids.add(np.array(batch, np.uint64))
+    sealed = SealedIds(ids.sorted().tobytes())
+    for batch in late:
         array = np.array(batch, np.uint64)
-        sealed, new = add_sorted(sealed, array)
-        assert new.tolist() == ids.add(array).tolist()
-    assert sealed.tolist() == ids.sorted().tolist()
+        assert sealed.add(array).tolist() == ids.add(array).tolist()
+        sealed = SealedIds(sealed.base, sealed.late)
 
 
 def test_it_holds_many_ids_that_collide_in_their_low_bits() -> None:

@@ -7,11 +7,13 @@ from collections import Counter
 import pytest
 from hypothesis import given, strategies as st
 
+from connectors.vaults.memory import MemoryVault
 from optimizer.events import Call
 from optimizer.observe import state
 from optimizer.observe.columns import Record, RecordKind, from_calls
 from optimizer.observe.partition import Observed, Partition, StreamRules
 from optimizer.panes import AT, FINAL_NS, PANE_NS
+from optimizer.pieces import Pieces
 
 SECOND = 1_000_000_000
 START = 1_800_000_000 * SECOND
@@ -120,12 +122,13 @@ def test_the_final_watermark_seals_everything() -> None:
 
 @given(st.lists(st.lists(st.tuples(st.integers(1, 60), st.integers(0, 400)), max_size=8)))
 def test_every_call_is_counted_repeated_or_late_and_none_is_lost(batches: list) -> None:
-    partition = Partition("p", RULES)
+    partition, vault = Partition("p", RULES), MemoryVault()
+    pieces = Pieces(vault, "p")
     total = 0
     sealed: Counter[str] = Counter()
     for batch in batches:
         if not batch:
-            partition = state.load(state.dump(partition), RULES)
+            partition, pieces = state.load(state.dump(partition, pieces), RULES, vault)
             continue
         # a repeat has the same id and the same end
         calls = [a_call(identity * 1000 + at, at) for identity, at in batch]

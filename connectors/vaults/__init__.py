@@ -1,0 +1,1 @@
+"""Vaults that implement ports.Vault."""

@@ -1,0 +1,53 @@
+"""Pieces of state that do not change: written once beside the snapshots, and named in them.
+
+A snapshot is written whole each time its owner was touched. What is large and stays as it is, the
+ids of a sealed pane or the sums of a closed minute, would be written again and again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from optimizer.ports import Vault
+
+
+class Pieces:
+    """The pieces of one owner.
+
+    A piece is named by its content, so a name always means the same bytes, whatever a crash undoes.
+    What neither the last snapshot nor the one before names is let go: by the time a snapshot is
+    taken the one before is durable, and none before that is asked for again.
+
+    Args:
+        vault: Where they are kept.
+        owner: Whose they are; one owner never sees another's.
+    """
+
+    def __init__(self, vault: Vault, owner: str) -> None:
+        self._vault = vault
+        self._owner = owner
+        self._names: dict[int, tuple[bytes, str]] = {}  # by identity, which holds while we hold it
+        self._before: set[str] = set()
+
+    def keep(self, piece: bytes) -> str:
+        """Keep a piece, durably; give its name. The same object again costs nothing."""
+        known = self._names.get(id(piece))
+        if known is None:
+            name = hashlib.blake2b(piece, digest_size=16).hexdigest()
+            self._vault.put(self._owner, name, piece)
+            known = self._names[id(piece)] = (piece, name)
+        return known[1]
+
+    def fetch(self, name: str) -> bytes:
+        """Give a piece again."""
+        piece = self._vault.get(self._owner, name)
+        self._names[id(piece)] = (piece, name)
+        return piece
+
+    def let_go(self, used: set[str]) -> None:
+        """Say which names a snapshot holds, after all its pieces were kept."""
+        self._names = {at: known for at, known in self._names.items() if known[1] in used}
+        self._vault.keep_only(self._owner, used | self._before)
+        self._before = used

@@ -1,0 +1,64 @@
+"""What every vault does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from connectors.vaults.folder import FolderVault
+from connectors.vaults.memory import MemoryVault
+from optimizer.errors import NotFound, StorageFailed
+from optimizer.pieces import Pieces
+
+
+@pytest.fixture(params=["memory", "folder"])
+def vault(request, tmp_path: Path):
+    return MemoryVault() if request.param == "memory" else FolderVault(tmp_path / "pieces")
+
+
+def test_a_piece_comes_back_and_owners_are_apart(vault) -> None:
+    vault.put("a/b", "x", b"\0one")
+    vault.put("c", "x", b"two")
+    assert (vault.get("a/b", "x"), vault.get("c", "x")) == (b"\0one", b"two")
+    vault.keep_only("c", ())
+    assert vault.get("a/b", "x") == b"\0one"
+    with pytest.raises(NotFound, match="x"):
+        vault.get("c", "x")
+
+
+def test_only_what_the_last_two_snapshots_name_is_kept(vault) -> None:
+    pieces = Pieces(vault, "p")
+    names = [pieces.keep(bytes([number]) * 9) for number in range(3)]
+    pieces.let_go(set(names))
+    pieces.let_go({names[0]})
+    assert [vault.get("p", name)[:1] for name in names] == [b"\0", b"\1", b"\2"]
+    pieces.let_go({names[0]})
+    assert vault.get("p", names[0]) == b"\0" * 9
+    for gone in names[1:]:
+        with pytest.raises(NotFound):
+            vault.get("p", gone)
+
+
+def test_a_resumed_owner_keeps_what_it_fetched_and_sweeps_what_a_crash_left(vault) -> None:
+    before = Pieces(vault, "p")
+    kept, lost = before.keep(b"kept"), before.keep(b"lost with the crash")
+    again = Pieces(vault, "p")
+    fetched = again.fetch(kept)
+    assert again.keep(fetched) == kept
+    again.let_go({kept})
+    assert vault.get("p", kept) == b"kept"
+    with pytest.raises(NotFound):
+        vault.get("p", lost)
+
+
+def test_equal_bytes_have_one_name_and_different_ones_never_share_it(vault) -> None:
+    pieces = Pieces(vault, "p")
+    assert pieces.keep(b"a" * 10) == pieces.keep(bytearray(b"a" * 10).copy().__bytes__())
+    assert pieces.keep(b"a") != pieces.keep(b"b")
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageFailed, match="file"):
+        FolderVault(tmp_path / "file").put("p", "x", b"1")
