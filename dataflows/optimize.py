@@ -19,6 +19,8 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from connectors.codecs import from_json
 from connectors.otlp import OtlpDecoder
 from connectors.prices import open_prices
+from connectors.vaults.folder import FolderVault
+from connectors.vaults.memory import MemoryVault
 from dataflows.control import control
 from dataflows.failures import recovery_explained
 from dataflows.observe import observe
@@ -65,17 +67,18 @@ def build(job: Job) -> Dataflow:
     """Join the steps: source, observe, control, sink."""
     settings, partitions = job.settings, tuple(job.source.partitions)
     prices = open_prices(settings.prices)
+    vault = FolderVault(job.recovery / "pieces") if job.recovery else MemoryVault()
 
     def make_observer(partition: Partition) -> Observer:
         decoder = OtlpDecoder(settings, prices, settings.input.tenant)
         return Observer(partition, decoder, _read_event, settings.stream.shard_groups)
 
-    def make_shard() -> Shard:
-        return Shard(Controller(settings, prices), _limits(settings), partitions)
+    def make_shard(name: str) -> Shard:
+        return Shard(name, Controller(settings, prices), _limits(settings), partitions, vault)
 
     flow = Dataflow("optimize")
     records = op.input("records", flow, job.source)
-    concerns = observe(records, rules_of(settings), make_observer)
+    concerns = observe(records, rules_of(settings), vault, make_observer)
     routed = op.branch("edge", concerns, lambda target: target[0] == EDGE)
     said = control(routed.falses, make_shard)
     op.output("publish", op.merge("outputs", said, routed.trues), PublisherSink(job.publisher))
