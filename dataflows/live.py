@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,9 @@ from connectors.recordings import RecordingReader, RecordingWriter
 from dataflows.ingest import RecordingSource
 from dataflows.optimize import Job, execute, stop_on_signals
 from optimizer.errors import SettingsInvalid
+from optimizer.observe.columns import DeadLetter
+from optimizer.observe.observer import Ledger
+from optimizer.windows import WindowSummary
 
 if TYPE_CHECKING:
     import argparse
@@ -43,13 +47,33 @@ def command(options: argparse.Namespace) -> int:
         console = stack.enter_context(Console(options.output, options.windows))
         writer = stack.enter_context(closing(RecordingWriter(data / "inputs", [PARTITION])))
         source = _live_source(settings, writer, data, stop)
-        publisher = open_publisher(stack, settings, data, console.watch)
+        publisher = open_publisher(stack, settings, data, partial(_watch, console, set()))
         note("info", "job_started", input=settings.input.path, data_dir=data)
         execute(
             Job(settings=settings, source=source, publisher=publisher, recovery=data / "recovery")
         )
     note("info", "job_stopped", input=settings.input.path)
     return 0
+
+
+def _watch(console: Console, told: set[str], output: Any) -> None:
+    """Let the console see an output, and the journal what it is to hold; each reason once."""
+    console.watch(output)
+    match output:
+        case DeadLetter() if output.reason not in told:
+            told.add(output.reason)
+            note(
+                "warn",
+                "set_aside",
+                partition=output.partition,
+                offset=output.offset,
+                reason=output.reason,
+                detail=output.detail,
+            )
+        case Ledger():
+            note("debug", "minute_passed", partition=output.partition, **output.counts)
+        case WindowSummary():
+            note("trace", "window_closed", route=output.route, arm=output.arm, kind=output.kind)
 
 
 def _live_source(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from optimizer.settings import keys_in_force
@@ -12,13 +10,6 @@ from tests.settings_probes.probe import Probe
 
 PROBES = (*arms.PROBES, *deciding.PROBES, *noticing.PROBES, *running.PROBES, *streaming.PROBES)
 KEYS = {probe.key for probe in PROBES}
-# Keys that change nothing yet; the mark is strict, so it fails as soon as one does.
-IDLE = {"routes[].incumbent.latency_p95_ms"}
-
-
-def _as_parameter(probe: Probe) -> Any:
-    marks = [pytest.mark.xfail(strict=True)] if probe.key in IDLE else []
-    return pytest.param(probe, marks=marks, id=f"{probe.key}-{probe.values}")
 
 
 @pytest.mark.parametrize("key", keys_in_force())
@@ -34,7 +25,7 @@ def test_no_probe_is_left_of_a_key_that_is_gone() -> None:
     assert not gone, f"no such keys are in force: remove their probes: {sorted(gone)}"
 
 
-@pytest.mark.parametrize("probe", [*map(_as_parameter, PROBES)])
+@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: f"{probe.key}-{probe.values}")
 def test_another_value_of_a_key_leads_to_another_result(probe: Probe) -> None:
     assert probe.wanted[0] != probe.wanted[1], "a probe that wants the same twice proves nothing"
     assert probe.seen() == probe.wanted

@@ -35,7 +35,7 @@ def listing(options: argparse.Namespace) -> int:
     if options.status and options.status not in set(DecisionStatus):
         known = ", ".join(DecisionStatus)
         raise SettingsInvalid([f"--status is {options.status!r}: must be one of {known}"])
-    with closing(open_store(_database(options))) as store:
+    with closing(open_store(*_database(options))) as store:
         found = [
             decision
             for decision in map(_decision, store.scan("decisions", limit=_MOST))
@@ -63,7 +63,7 @@ def listing(options: argparse.Namespace) -> int:
 
 def showing(options: argparse.Namespace) -> int:
     """Print one decision, whole."""
-    with closing(open_store(_database(options))) as store:
+    with closing(open_store(*_database(options))) as store:
         row = _only(store, options.id)
     if options.output == "json":
         _print([rendering.as_json(_decision(row))])
@@ -76,7 +76,7 @@ def tailing(options: argparse.Namespace) -> int:
     """Print decisions as they are appended to the log, a repeated event once."""
     seen: set[str] = set()
     render = rendering.as_json if options.output == "json" else rendering.as_line
-    with closing(open_log(_database(options))) as log:
+    with closing(open_log(*_database(options))) as log:
         position = max(log.end(DECISIONS) - options.limit, 0)
         while True:
             entries = log.read(DECISIONS, position)
@@ -93,18 +93,16 @@ def tailing(options: argparse.Namespace) -> int:
                 time.sleep(_EVERY_S)
 
 
-def _database(options: argparse.Namespace) -> str:
-    """Name the database to look at; one that is not there is not made."""
-    if options.db:
-        database = f"sqlite://{options.db}"
-    else:
-        database = str(load(options.config, os.environ).database.connection_string)
+def _database(options: argparse.Namespace) -> tuple[str, float]:
+    """Name the database to look at, and how long to wait for it; it is not made."""
+    settings = load(options.config, os.environ).database
+    database = f"sqlite://{options.db}" if options.db else settings.connection_string
     scheme, _, path = database.partition("://")
     if scheme == "memory":
         raise NotFound(f"{database} keeps nothing to look at: --db names optimizer.db of a run")
     if scheme == "sqlite" and not Path(path).is_file():
         raise NotFound(f"{path}: no such database: --db names optimizer.db of a run")
-    return database
+    return database, settings.timeout_secs
 
 
 def _is_within(route: str, wanted: str) -> bool:

@@ -118,11 +118,12 @@ class Case:
         return max(served.profile.p95_latency_ms, served.current_p95_ms or 0.0)
 
     def current_p95_ms(self) -> float | None:
-        """Give the p95 of the arm in force as it is now; None when it is not known."""
-        served = self.served.get(self.incumbent)
+        """Give the p95 of the arm in force: as it is now, as recorded, else as declared."""
+        arm, served = self.incumbent_arm, self.served.get(self.incumbent)
+        declared = arm.latency_p95_ms if arm else None
         if served is None:
-            return None
-        return served.current_p95_ms or served.profile.p95_latency_ms
+            return declared
+        return served.current_p95_ms or served.profile.p95_latency_ms or declared
 
     def listed_cost_usd(self, arm: Arm) -> float | None:
         """Give the listed price of the incumbent's mean call on an arm; None when not known."""
