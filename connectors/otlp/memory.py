@@ -58,7 +58,8 @@ class Memory:
 
     def make_room(self, table: KeyTable) -> None:
         """Start a record: forget everything when there is too much of it, or codes changed."""
-        full = self.kinds.signatures > MAX_SIGNATURES or len(self._sources) > MAX_RESOURCES
+        known = max(self.kinds.signatures, len(self.kinds.kinds))
+        full = known > MAX_SIGNATURES or len(self._sources) > MAX_RESOURCES
         if full or table is not self._table:
             self._table = table
             self._forget()
@@ -120,8 +121,8 @@ class Memory:
             memo = self._memo(plan, source, stamped=stamped)
         getter = plan.stamped if stamped else plan.words
         # All keys at once, then turned: faster than words and numbers each by themselves.
-        columns = list(zip(*map(getter.get, attributes), strict=True))
-        words = zip(*columns[: -plan.numbers], strict=True)
+        columns = list(zip(*map(getter.get, attributes), strict=False))
+        words = zip(*columns[: -plan.numbers], strict=False)
         return list(map(memo.__getitem__, words)), columns[-plan.numbers :]
 
     def _memo(self, plan: Plan, source: Source, *, stamped: bool) -> Signatures:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Reals = NDArray[np.float64]
 
-_ATTRIBUTES, _STATUS = attrgetter("attributes"), attrgetter("status")
+_STATUS = attrgetter("status")
 
 
 class Odd(NamedTuple):
@@ -102,7 +102,7 @@ def read(body: bytes, memory: Memory) -> Read:
             plan, spans = memory.plan(scope_spans.scope), scope_spans.spans[:]
             places: range | list[int] = range(place, place + len(spans))
             place += len(spans)
-            attributes = list(map(_ATTRIBUTES, spans))
+            attributes = [span.attributes for span in spans]
             if not plan.only_calls:
                 kept = _candidates(plan, attributes)
                 spans, attributes, places = (
@@ -157,15 +157,16 @@ def _columns(
     facts = kinds.facts(kind)
     whole = wholes([part.wholes for part in parts], len(kind))
     real = reals([part.reals for part in parts], len(kind))
-    odd = whole.odd | (status == DAMAGED) | ~shape.sound[place]
+    at = slice(None) if len(place) == len(shape.sound) else place
+    odd = whole.odd | (status == DAMAGED) | ~shape.sound[at]
     odd |= real.odd & ((facts.flags | facts.reported) != 0)
     tokens_out, slot = whole.first(plan.slots["tokens_out"]), whole.first(plan.slots["slot"])
     return Rows(
         place=place,
         kind=kind,
-        ids=shape.ids[place],
-        end_ns=shape.end_ns[place],
-        latency_ns=shape.latency_ns[place],
+        ids=shape.ids[at],
+        end_ns=shape.end_ns[at],
+        latency_ns=shape.latency_ns[at],
         ttft_ns=_ttft(parts, real.first(plan.slots["ttft"]), facts.flags & STREAMED != 0, odd),
         tokens_out=_else(tokens_out, facts.silent_tokens_out),
         slot=facts.slot if slot is None else _else(np.where(slot < SLOTS, slot, -1), facts.slot),

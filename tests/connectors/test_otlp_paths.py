@@ -10,6 +10,7 @@ import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
+import connectors.otlp.decoder
 import connectors.otlp.memory
 from connectors.otlp import OtlpDecoder
 from connectors.otlp.any_value import any_value
@@ -220,6 +221,34 @@ def test_nothing_that_is_remembered_changes_what_is_read(monkeypatch):
         columns = remembering.decode(bodies[number], other).columns
         keys = [other.keys[code] for code in columns.key]
         assert keys == [table.keys[code] for code in expected[number].columns.key]
+
+
+@pytest.mark.parametrize("encode", [bytes, as_json], ids=["protobuf", "json"])
+@pytest.mark.parametrize("length", [20, 3_000], ids=["short", "long"])
+def test_what_is_remembered_is_bounded_whatever_names_come_in(monkeypatch, encode, length):
+    made = []
+
+    class Watched(connectors.otlp.memory.Memory):
+        def __init__(self, *arguments) -> None:
+            super().__init__(*arguments)
+            made.append(self)
+
+    monkeypatch.setattr(connectors.otlp.decoder, "Memory", Watched)
+    monkeypatch.setattr(connectors.otlp.memory, "MAX_SIGNATURES", 50)
+    decoder, table = OtlpDecoder(Settings(), PRICES, "acme"), KeyTable()
+    most = 0
+    for number in range(40):
+        data = TracesData()
+        spans = data.resource_spans.add().scope_spans.add().spans
+        for place in range(5):
+            span = spans.add(trace_id=b"t" * 16, span_id=bytes([number + 1, place]) * 4)
+            span.start_time_unix_nano, span.end_time_unix_nano = END_NS, END_NS
+            model = AnyValue(string_value=f"{number}-{place}-{'x' * length}")
+            span.attributes.add(key="gen_ai.operation.name", value=AnyValue(string_value="chat"))
+            span.attributes.add(key="gen_ai.request.model", value=model)
+        assert decoder.decode(encode(data.SerializeToString()), table).counts["calls"] == 5
+        most = max(most, len(made[0].kinds.kinds), made[0].kinds.signatures)
+    assert 50 <= most < 60
 
 
 def test_resources_that_differ_only_in_type_are_two():
