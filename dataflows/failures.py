@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _UNDERSTOOD = (OptimizerError, OSError, KeyboardInterrupt)
 _RECOVERY_STORE = "SqliteFailure"  # how the engine's own database says that it failed
+_TOLD = re.compile(r'Some\("([^"]*)"\)')  # and what it says
 _STDERR = 2
 
 
@@ -44,13 +46,13 @@ def recovery_explained(folder: Path) -> Iterator[None]:
     """Say of an error of the engine's own database which one it is and what to do."""
     try:
         yield
-    except RuntimeError as error:
+    except BaseException as error:  # what the engine panics with is no Exception
         if _cause(error) is not None or _RECOVERY_STORE not in str(error):
             raise
-        told = str(error).partition(_RECOVERY_STORE)[2]
+        told = _TOLD.search(str(error))
         raise StorageFailed(
-            f"{folder}: the recovery state cannot be read or written {told}: free some space, or "
-            "name another folder; what was decided is kept"
+            f"{folder}: {told.group(1) if told else error}: the recovery state cannot be read or "
+            "written: free some space, or name another folder; what was decided is kept"
         ) from error
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bytewax.recovery import RecoveryConfig, init_db_dir
 
+from dataflows.failures import recovery_explained
 from optimizer.errors import SettingsInvalid, StorageFailed
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def recovery_at(folder: Path, shard_groups: int) -> RecoveryConfig:
     """
     try:
         if not (folder / _DEALING).exists():
-            _begin(folder, shard_groups)
+            with recovery_explained(folder):
+                _begin(folder, shard_groups)
         begun_with = json.loads((folder / _DEALING).read_text())["shard_groups"]
     except OSError as error:
         raise StorageFailed(
