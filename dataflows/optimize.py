@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,8 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from connectors.codecs import from_json
 from connectors.otlp import OtlpDecoder
 from connectors.prices import open_prices
-from connectors.vaults.folder import FolderVault
 from connectors.vaults.memory import MemoryVault
+from connectors.vaults.sqlite import SqliteVault
 from dataflows.control import control
 from dataflows.failures import recovery_explained
 from dataflows.observe import observe
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from connectors.publisher import Publisher
     from dataflows.ingest import RecordingSource
+    from optimizer.ports import Vault
     from optimizer.settings import Settings
 
 SECOND_NS = 1_000_000_000
@@ -63,11 +64,15 @@ class Job:
     recovery: Path | None
 
 
-def build(job: Job) -> Dataflow:
-    """Join the steps: source, observe, control, sink."""
+def build(job: Job, vault: Vault) -> Dataflow:
+    """Join the steps: source, observe, control, sink.
+
+    Args:
+        job: What the job is made of.
+        vault: Where the parts of its state that do not change are kept.
+    """
     settings, partitions = job.settings, tuple(job.source.partitions)
     prices = open_prices(settings.prices)
-    vault = FolderVault(job.recovery / "pieces") if job.recovery else MemoryVault()
 
     def make_observer(partition: Partition) -> Observer:
         decoder = OtlpDecoder(settings, prices, settings.input.tenant)
@@ -118,14 +123,14 @@ def execute(job: Job) -> None:
         StorageFailed: The recovery state cannot be read or written.
     """
     os.environ.pop("BYTEWAX_DATAFLOW_API_ENABLED", None)  # its server has no password
-    flow = build(job)
     interval = timedelta(seconds=job.settings.recovery.interval_secs)
     if job.recovery is None:
-        cli_main(flow, epoch_interval=interval)
+        cli_main(build(job, MemoryVault()), epoch_interval=interval)
         return
     with recovery_explained(job.recovery):
         state = recovery_at(job.recovery, job.settings.stream.shard_groups)
-        cli_main(flow, epoch_interval=interval, recovery_config=state)
+        with closing(SqliteVault(job.recovery / "pieces.db")) as vault:
+            cli_main(build(job, vault), epoch_interval=interval, recovery_config=state)
 
 
 @contextmanager

@@ -29,14 +29,15 @@ class Pieces:
         self._vault = vault
         self._owner = owner
         self._names: dict[int, tuple[bytes, str]] = {}  # by identity, which holds while we hold it
-        self._before: set[str] = set()
+        self._new: dict[str, bytes] = {}
+        self._before: set[str] | None = None
 
     def keep(self, piece: bytes) -> str:
-        """Keep a piece, durably; give its name. The same object again costs nothing."""
+        """Give the name of a piece, durable from `settle` on; the same object costs nothing."""
         known = self._names.get(id(piece))
         if known is None:
             name = hashlib.blake2b(piece, digest_size=16).hexdigest()
-            self._vault.put(self._owner, name, piece)
+            self._new[name] = piece
             known = self._names[id(piece)] = (piece, name)
         return known[1]
 
@@ -46,8 +47,14 @@ class Pieces:
         self._names[id(piece)] = (piece, name)
         return piece
 
-    def let_go(self, used: set[str]) -> None:
-        """Say which names a snapshot holds, after all its pieces were kept."""
-        self._names = {at: known for at, known in self._names.items() if known[1] in used}
-        self._vault.keep_only(self._owner, used | self._before)
+    def settle(self, used: set[str]) -> None:
+        """Make durable what was kept, and let go what no snapshot needs any more.
+
+        Args:
+            used: The names that the snapshot about to be given holds.
+        """
+        if self._new or used != self._before:
+            self._vault.renew(self._owner, self._new, used | (self._before or set()))
+            self._new = {}
+            self._names = {at: known for at, known in self._names.items() if known[1] in used}
         self._before = used

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 
 class Entry(NamedTuple):
@@ -73,9 +73,6 @@ class Store(Protocol):
 class Vault(Protocol):
     """Keeps immutable bytes by owner and name."""
 
-    def put(self, owner: str, name: str, piece: bytes) -> None:
-        """Keep a piece, durably; a name that is there already means the same bytes."""
-
     def get(self, owner: str, name: str) -> bytes:
         """Give a piece.
 
@@ -83,5 +80,11 @@ class Vault(Protocol):
             NotFound: It is not there.
         """
 
-    def keep_only(self, owner: str, names: Collection[str]) -> None:
-        """Let an owner's other pieces go."""
+    def renew(self, owner: str, new: Mapping[str, bytes], keep: Collection[str]) -> None:
+        """Add an owner's new pieces and drop those not in `keep`; durable, all or none.
+
+        A name that is there already means the same bytes.
+        """
+
+    def close(self) -> None:
+        """Let go of what it holds; nothing may be called after."""

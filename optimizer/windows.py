@@ -257,7 +257,7 @@ class Windows:
             for name, tallies in self._by_name().items()
         }
         late = [(at, ns, pieces.keep(tally.dump())) for at, ns, tally in self._ring_late]
-        pieces.let_go(
+        pieces.settle(
             {piece for held in rest.values() for piece in held.values()}
             | {piece for _, _, piece in late}
         )

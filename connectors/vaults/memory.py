@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING
 from optimizer.errors import NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
 
 class MemoryVault:
     """Keeps pieces while the process lives."""
 
     def __init__(self) -> None:
-        self._pieces: dict[tuple[str, str], bytes] = {}
-
-    def put(self, owner: str, name: str, piece: bytes) -> None:
-        """Keep a piece."""
-        self._pieces[owner, name] = piece
+        self._pieces: dict[str, dict[str, bytes]] = {}
 
     def get(self, owner: str, name: str) -> bytes:
         """Give a piece.
@@ -27,16 +23,19 @@ class MemoryVault:
             NotFound: It is not there.
         """
         try:
-            return self._pieces[owner, name]
+            return self._pieces[owner][name]
         except KeyError:
             raise NotFound(f"{owner} has no piece {name}") from None
 
-    def keep_only(self, owner: str, names: Collection[str]) -> None:
-        """Let an owner's other pieces go."""
-        gone = [key for key in self._pieces if key[0] == owner and key[1] not in names]
-        for key in gone:
-            del self._pieces[key]
+    def renew(self, owner: str, new: Mapping[str, bytes], keep: Collection[str]) -> None:
+        """Add an owner's new pieces and drop those not in `keep`."""
+        pieces = {**self._pieces.get(owner, {}), **new}
+        self._pieces[owner] = {name: piece for name, piece in pieces.items() if name in keep}
 
     def size(self) -> int:
         """Give how many bytes all pieces have."""
-        return sum(map(len, self._pieces.values()))
+        return sum(len(piece) for pieces in self._pieces.values() for piece in pieces.values())
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._pieces.clear()

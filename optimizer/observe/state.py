@@ -48,7 +48,7 @@ def dump(partition: Partition, pieces: Pieces) -> bytes:
         "open": {pane: _dump_pane(content) for pane, content in partition.open.items()},
         "sealed": sealed,
     }
-    pieces.let_go({keys, *(name for name, _ in sealed.values())})
+    pieces.settle({keys, *(name for name, _ in sealed.values())})
     return msgspec.msgpack.encode(state)
 
 
