@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import struct
 
-import numpy as np
 import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
@@ -19,6 +18,7 @@ from connectors.prices import TablePrices, per_million
 from optimizer.models import Arm, ModelConfig
 from optimizer.observe.aliases import ALIASES, OPERATIONS, PROVIDERS, REALS, WHOLES
 from optimizer.observe.columns import ARRAYS, Columns, KeyTable, from_calls
+from optimizer.observe.values import whole
 from optimizer.settings import PriceSettings, RouteSettings, Settings
 from tests.benchmarks.otlp_load import Load, messages
 from tests.otlp_oracle import as_json, judge
@@ -336,21 +336,113 @@ def test_of_several_values_in_one_the_last_counts():
     assert any_value(both + AnyValue(bytes_value=b"").SerializeToString()) is None
 
 
-def test_a_whole_number_beside_other_bytes_is_left_to_the_slow_path():
-    (body,) = messages(1, spans_per_message=4, load=Load(errors=0, streamed=0))
-    data = TracesData.FromString(body)
-    raw = b"\x18\x05\x18\x09"  # two values: the last one counts
-    spans = [
-        span
-        for resource_spans in data.resource_spans
-        for scope_spans in resource_spans.scope_spans
-        for span in scope_spans.spans
-    ]
-    for pair in spans[0].attributes:
-        if pair.key == "gen_ai.usage.output_tokens":
-            pair.value.ParseFromString(raw)
-    assert any_value(raw) == 9
-    assert any_value(b"\x18") == any_value(b"\x18\x80") == 0
-    assert any_value(struct.pack("<Bd", 0x21, 0.5)[:-1]) == pytest.approx(0, abs=1e-300)
-    found = OtlpDecoder(Settings(), PRICES, "acme").decode(data.SerializeToString(), KeyTable())
-    assert np.count_nonzero(found.columns.tokens_out == 9) >= 1
+SCOPE = "opentelemetry.instrumentation.genai.openai"
+
+
+def raw_request(*spans: bytes) -> bytes:
+    """Make a request of spans that no encoder would write."""
+    scope = block(0x0A, block(0x0A, SCOPE.encode()))
+    return block(0x0A, block(0x12, scope + b"".join(block(0x12, span) for span in spans)))
+
+
+def block(tag: int, content: bytes) -> bytes:
+    length = len(content)
+    return bytes((tag, length & 0x7F | 0x80, length >> 7)) + content
+
+
+def raw_span(
+    trace_id: bytes = b"t" * 16,
+    span_id: bytes = b"s" * 8,
+    start_ns: int = END_NS - 1,
+    end_ns: int = END_NS,
+    status: bytes = b"",
+    **values: bytes,
+) -> bytes:
+    """Make a call's span of undecoded values: of output tokens, and of others by their slots."""
+    usual = {"operation": b"\x0a\x04chat", "tokens_in": b"\x18\x05", "tokens_out": b"\x18\x05"}
+    pairs = ((ALIASES[slot][0].encode(), raw) for slot, raw in (usual | values).items())
+    return (
+        block(0x0A, trace_id)
+        + block(0x12, span_id)
+        + struct.pack("<BQBQ", 0x39, start_ns, 0x41, end_ns)
+        + b"".join(block(0x4A, block(0x0A, key) + block(0x12, raw)) for key, raw in pairs)
+        + (block(0x7A, status) if status else b"")
+    )
+
+
+def decode(*spans: bytes):
+    return OtlpDecoder(Settings(), PRICES, "acme").decode(raw_request(*spans), KeyTable())
+
+
+@pytest.mark.parametrize(
+    ("raw", "tokens"),
+    [
+        (b"\x18\x05", 5),
+        (b"\x18\x85\x00", 5),  # a longer way to write it
+        (b"\x18\x80\x80\x80\x80\x00", 0),
+        (b"\x18\xff\xff\xff\x7f", 2**28 - 1),
+        (b"\x18\x80\x80\x80\x80\x01", 2**28),
+        (b"\x18\x05\x18\x09", 9),  # of several the last counts
+        (b"\x18\x85\x05\x18\x09", 9),
+        (b"\x18\x85\x85\x05\x18\x09", 9),
+        (b"\x18\x85\x85\x85\x05\x18\x09", 9),
+        (b"\x18\x05\x0a\x017", 7),
+        (b"\x18\x05\x2a\x00", -1),
+        (b"\x40\x01\x18\x05", 5),  # after a field nobody knows
+        (b"\x18\x05\x00\x18\x09", 5),  # damaged: read as far as it goes
+        (b"\x18\x05\x00\x00\x00\x00\x00\x00\x18\x09", 5),
+        (b"\x18", 0),
+        (b"\x18\x85", 5),
+        (b"\x00\x18\x05", -1),
+        (b"\x21" + struct.pack("<d", 5), 5),
+        (b"\x10\x01", -1),
+        (b"", -1),
+    ],
+)
+def test_whole_numbers_written_in_any_way_are_read_as_one_by_one(raw, tokens):
+    found = any_value(raw)
+    assert (whole(found) if whole(found) is not None else -1) == tokens
+    assert decode(raw_span(tokens_out=raw)).columns.tokens_out.tolist() == [tokens]
+
+
+@pytest.mark.parametrize(
+    ("raw", "ttft_ns"),
+    [
+        (struct.pack("<Bd", 0x21, 0.5), 500_000_000),
+        (struct.pack("<Bd", 0x21, 0), 0),
+        (struct.pack("<BdBd", 0x21, 0.5, 0x21, 0.25), 250_000_000),
+        (struct.pack("<Bd", 0x21, 0.5) + b"\x18\x02", 2_000_000_000),
+        (struct.pack("<Bd", 0x21, 0.5) + b"\x00\x18\x02", 500_000_000),
+        (struct.pack("<Bd", 0x21, 86_400), 86_400 * 10**9),
+        (b"\x18\x02", 2_000_000_000),
+        (b"\x0a\x030.5", 500_000_000),
+        (b"\x21\x00\x01", 0),
+        (b"", -1),
+    ],
+)
+def test_doubles_written_in_any_way_are_read_as_one_by_one(raw, ttft_ns):
+    found = decode(raw_span(streamed=b"\x10\x01", ttft=raw))
+    assert found.columns.ttft_ns.tolist() == [ttft_ns]
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        ([{"trace_id": b"t" * 15}, {"trace_id": b"t" * 17}], "bad_ids"),
+        ([{"span_id": b"s" * 7}, {"span_id": b"s" * 9}], "bad_ids"),
+        ([{"start_ns": 2**62 + 1, "end_ns": 2**62 + 2}], "absurd_time"),
+        ([{"start_ns": 2**63, "end_ns": 2**63}], "absurd_time"),
+        ([{"start_ns": 0, "end_ns": 1}], "absurd_time"),
+        ([{"status": b"\x18"}], "not_protobuf"),
+    ],
+)
+def test_spans_that_spoil_the_columns_are_refused_alone(bad, reason):
+    found = decode(raw_span(), *(raw_span(**facts) for facts in bad), raw_span())
+    assert found.columns.latency_ns.tolist() == [1, 1]
+    assert [refusal.reason for refusal in found.refused] == [reason] * len(bad)
+
+
+def test_ids_and_times_told_twice_count_as_told_last():
+    late = struct.pack("<BQ", 0x39, END_NS - 7)
+    found = decode(raw_span() + late, raw_span(span_id=b"u" * 8))
+    assert found.columns.latency_ns.tolist() == [7, 1]

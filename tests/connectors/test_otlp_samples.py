@@ -10,8 +10,9 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from connectors.otlp import OtlpDecoder
-from connectors.otlp.dialects import dialect_of
+from connectors.otlp.dialects import DIALECTS, dialect_of
 from connectors.prices import TablePrices, per_million
+from optimizer.observe.aliases import ALIASES, PARAMETERS, WHOLES
 from optimizer.observe.columns import ARRAYS, ERROR, STREAMED, KeyTable
 from optimizer.observe.identify import Identities
 from optimizer.observe.normalize import Normalizer
@@ -206,6 +207,29 @@ def test_content_never_survives(name):
     assert not {text for text in texts if text in kept} - {"default"}  # a part of every route
     for words in ("weather bot", "Paris", "hello", "from sta", "will fail", "sk-"):
         assert words not in kept
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_no_dialect_misses_what_its_producer_writes(name):
+    known = {alias for aliases in ALIASES.values() for alias in aliases}
+    for resource_spans in TracesData.FromString(bodies(name)[0]).resource_spans:
+        for scope_spans in resource_spans.scope_spans:
+            written = {pair.key for span in scope_spans.spans for pair in span.attributes}
+            assert written & known <= dialect_of(scope_spans.scope.name).names
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.scope or "any other")
+def test_every_dialect_reads_the_conventions_in_force(dialect):
+    conventions = {
+        "gen_ai.provider.name",
+        "gen_ai.response.time_to_first_chunk",
+        "gen_ai.usage.cache_creation.input_tokens",
+        "gen_ai.usage.cache_write.input_tokens",
+        *(names[0] for slot, names in ALIASES.items() if slot in {*PARAMETERS, *WHOLES}),
+        *(f"llm.optimizer.{stamp}" for stamp in ("route", "arm", "cell", "revision", "slot")),
+    }
+    assert conventions <= dialect.names
+    assert dialect_of(f"{dialect.scope}x") is dialect
 
 
 def test_a_trusted_producer_tells_the_cost_unless_the_operator_set_the_price():
