@@ -36,7 +36,7 @@ def score(summary: WindowSummary) -> Sample | None:
 
 SCORE = Tracked(
     rule="quality_drop",
-    scale=Scale(wander_sd=0.03, least_wander_sd=0.01, call_sd=0.35),
+    scale=Scale(wander_sd=0.03, least_wander_sd=0.0125, call_sd=0.35),
     read=score,
     teacher=WindowKind.QUARTER,
     kinds=(WindowKind.QUARTER, WindowKind.HOUR),
