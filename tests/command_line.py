@@ -22,7 +22,6 @@ def start(
 
     `most_kb` is how large it may let any file grow; 0 = as it likes.
     """
-
     process = subprocess.Popen(
         [sys.executable, "-m", "dataflows.main", *map(str, arguments)],
         cwd=cwd,

@@ -30,7 +30,11 @@ class Kept:
     def __init__(self) -> None:
         self.log, self.dead, self.store = MemoryLog(), MemoryLog(), MemoryStore()
         self.outputs: list[Any] = []
-        self.publisher = Publisher(self.log, self.dead, self.store, "svc", self.outputs.append)
+        self.publisher = Publisher(self.log, self.dead, self.store, "svc", self.see)
+
+    def see(self, output: Any) -> None:
+        """Remember an output."""
+        self.outputs.append(output)
 
     def written(self) -> int:
         """How many findings and decisions were written, repeated ones included."""
