@@ -201,12 +201,15 @@ class Windows:
         closed = self._minutes.pop(minute, Tally()).close()
         if closed.names:
             self._ring[minute] = closed
-            self._quarters.setdefault(minute // QUARTER_MINUTES, Tally()).add_closed(closed)
             yield _closed(WindowKind.MINUTE, minute, 1, closed)
         sliding = self._slide(minute)
         if sliding:
             first = minute + 1 - SLIDING_MINUTES
             yield _closed(WindowKind.SLIDING, first, SLIDING_MINUTES, sliding.close())
+        if closed.names:
+            quarter = self._quarters.setdefault(minute // QUARTER_MINUTES, Tally())
+            quarter.add_closed(closed)
+            quarter.sketches()  # merged now, so that no snapshot has to wait for it
         if (minute + 1) % QUARTER_MINUTES == 0:
             yield from self._close_quarter(minute // QUARTER_MINUTES)
         if (minute + 1) % HOUR_MINUTES == 0:

@@ -55,9 +55,14 @@ class SeenIds:
         first[first] = self._insert(ids[first])
         return first
 
+    def ids(self) -> Ids:
+        """Give all ids, in no order that means anything."""
+        held: Ids = self._table[self._table != 0]
+        return held
+
     def sorted(self) -> Ids:
         """Give all ids in rising order: eight bytes an id, for a pane that is sealed."""
-        return np.sort(self._table[self._table != 0])
+        return np.sort(self.ids())
 
     def _insert(self, ids: Ids) -> NDArray[np.bool_]:
         """Insert distinct ids; tell which were new."""
@@ -94,7 +99,7 @@ class SeenIds:
         self._rebuild(len(self._table))
 
     def _rebuild(self, size: int) -> None:
-        ids = self._table[self._table != 0]
+        ids = self.ids()
         counted = self._count
         self._table = np.zeros(size, np.uint64)
         self._insert(ids)

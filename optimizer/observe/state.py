@@ -83,7 +83,7 @@ def _dump_pane(pane: OpenPane) -> dict[str, Any]:
     live = np.flatnonzero(pane.sums.any(axis=1))
     codes, counts = count_runs(np.concatenate([np.zeros(0, np.int32), *pane.codes]))
     return {
-        "ids": pane.ids.sorted().tobytes(),
+        "ids": pane.ids.ids().tobytes(),
         "keys": pack_rising(live),
         "sums": pack_table(pane.sums[live]),
         "codes": pack_rising(codes),
