@@ -37,36 +37,9 @@ def summarize(closed: Closed, limit_ms: Callable[[str], float]) -> list[WindowSu
     tally = closed.tally
     if not tally.names:
         return []
-    of = {name: tally.sums[:, place] for name, place in AT.items()}
-    good = of["calls"] - of["errors"]
     sketches = _Sketches(*tally.sketches(), len(tally.names))
-    latency = _logs(of, "latency", good, _LN_NS_PER_MS)
-    cost = _logs(of, "cost", of["billed"], _LN_NUSD_PER_MICRO_USD)
-    score_mean, score_sd = _scores(of)
-    fields: dict[str, Any] = {
-        "calls": of["calls"],
-        "errors": of["errors"],
-        "latency_mean_ms": _maybe(of["latency_ns"] / np.maximum(good, 1) / 1e6, good),
-        **{
-            f"latency_p{share}_ms": _maybe(sketches.quantile(LATENCY, share / 100) / 1e6, good)
-            for share in (50, 95, 99)
-        },
-        "latency_slow": sketches.above(LATENCY, [limit_ms(name.route) for name in tally.names]),
-        "latency_log": _maybe(latency.mean, good),
-        "latency_log_sd": latency.sd,
-        "ttft_calls": of["ttft_calls"],
-        "ttft_p95_ms": _maybe(sketches.quantile(TTFT, 0.95) / 1e6, of["ttft_calls"]),
-        "priced": of["priced"],
-        "cost_usd": of["cost_nusd"] / 1e9,
-        "cost_log": _maybe(cost.mean, of["billed"]),
-        "cost_log_sd": cost.sd,
-        "tokens_in": of["tokens_in"],
-        "tokens_out": of["tokens_out"],
-        "tokens_cached": of["tokens_cached"],
-        "scores": of["scores"],
-        "score_mean": _maybe(score_mean, of["scores"]),
-        "score_sd": score_sd,
-    }
+    limits = [limit_ms(name.route) for name in tally.names]
+    fields = _fields({name: tally.sums[:, at] for name, at in AT.items()}, sketches, limits)
     columns = [
         column if isinstance(column, list) else column.tolist() for column in fields.values()
     ]
@@ -84,6 +57,33 @@ def summarize(closed: Closed, limit_ms: Callable[[str], float]) -> list[WindowSu
         )
         for name, row in zip(tally.names, zip(*columns, strict=True), strict=True)
     ]
+
+
+def _fields(of: dict[str, Ints], sketches: _Sketches, limits_ms: list[float]) -> dict[str, Any]:
+    """Work out each field of the summaries, a column of all rows."""
+    good = of["calls"] - of["errors"]
+    latency = _logs(of, "latency", good, _LN_NS_PER_MS)
+    cost = _logs(of, "cost", of["billed"], _LN_NUSD_PER_MICRO_USD)
+    score = _scores(of)
+    quantiles = {
+        f"latency_p{share}_ms": _maybe(sketches.quantile(LATENCY, share / 100) / 1e6, good)
+        for share in (50, 95, 99)
+    }
+    plain = ("calls", "errors", "ttft_calls", "priced", "tokens_in", "tokens_out", "tokens_cached")
+    return {
+        **{name: of[name] for name in (*plain, "scores")},
+        **quantiles,
+        "latency_mean_ms": _maybe(of["latency_ns"] / np.maximum(good, 1) / 1e6, good),
+        "latency_slow": sketches.above(LATENCY, limits_ms),
+        "latency_log": _maybe(latency.mean, good),
+        "latency_log_sd": latency.sd,
+        "ttft_p95_ms": _maybe(sketches.quantile(TTFT, 0.95) / 1e6, of["ttft_calls"]),
+        "cost_usd": of["cost_nusd"] / 1e9,
+        "cost_log": _maybe(cost.mean, of["billed"]),
+        "cost_log_sd": cost.sd,
+        "score_mean": _maybe(score.mean, of["scores"]),
+        "score_sd": score.sd,
+    }
 
 
 def instant(nanoseconds: int) -> datetime:
