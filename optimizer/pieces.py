@@ -31,6 +31,7 @@ class Pieces:
         self._names: dict[int, tuple[bytes, str]] = {}  # by identity, which holds while we hold it
         self._new: dict[str, bytes] = {}
         self._before: set[str] | None = None
+        self._resumed: set[str] = set()  # named by the snapshot before the first one here
 
     def keep(self, piece: bytes) -> str:
         """Give the name of a piece, durable from `settle` on; the same object costs nothing."""
@@ -42,9 +43,10 @@ class Pieces:
         return known[1]
 
     def fetch(self, name: str) -> bytes:
-        """Give a piece again."""
+        """Give a piece of the snapshot that is resumed."""
         piece = self._vault.get(self._owner, name)
         self._names[id(piece)] = (piece, name)
+        self._resumed.add(name)
         return piece
 
     def settle(self, used: set[str]) -> None:
@@ -54,7 +56,8 @@ class Pieces:
             used: The names that the snapshot about to be given holds.
         """
         if self._new or used != self._before:
-            self._vault.renew(self._owner, self._new, used | (self._before or set()))
+            before = self._resumed if self._before is None else self._before
+            self._vault.renew(self._owner, self._new, used | before)
             self._new = {}
             self._names = {at: known for at, known in self._names.items() if known[1] in used}
         self._before = used
