@@ -151,13 +151,15 @@ def _columns(
     parts: list[_Part], plan: Plan, shape: Shape, kinds: Kinds
 ) -> tuple[Rows, NDArray[np.bool_]]:
     """Read all columns of one plan; of odd rows, and of what is no call, they mean nothing."""
-    place = np.concatenate([_places(part.places) for part in parts])
+    rows = sum(len(part.kinds) for part in parts)
+    every = rows == len(shape.sound)
+    place = np.arange(rows) if every else _places(parts)
+    at = slice(None) if every else place
     kind = np.fromiter(chain.from_iterable(part.kinds for part in parts), np.int64)
     status = np.frombuffer(b"".join(part.statuses for part in parts), np.uint8)
     facts = kinds.facts(kind)
-    whole = wholes([part.wholes for part in parts], len(kind))
-    real = reals([part.reals for part in parts], len(kind))
-    at = slice(None) if len(place) == len(shape.sound) else place
+    whole = wholes([part.wholes for part in parts], rows)
+    real = reals([part.reals for part in parts], rows)
     odd = whole.odd | (status == DAMAGED) | ~shape.sound[at]
     odd |= real.odd & ((facts.flags | facts.reported) != 0)
     tokens_out, slot = whole.first(plan.slots["tokens_out"]), whole.first(plan.slots["slot"])
@@ -172,14 +174,13 @@ def _columns(
         slot=facts.slot if slot is None else _else(np.where(slot < SLOTS, slot, -1), facts.slot),
         failed=(status | facts.failed) != 0,
         reported_nusd=_reported(real, plan, facts.reported != 0),
-        **_input(whole, plan, len(kind)),
+        **_input(whole, plan, rows),
     ), odd
 
 
-def _places(places: range | list[int]) -> Ints:
-    if isinstance(places, range):
-        return np.arange(places.start, places.stop)
-    return np.array(places)
+def _places(parts: list[_Part]) -> Ints:
+    """Give where the spans stand in the record."""
+    return np.fromiter(chain.from_iterable(part.places for part in parts), np.int64)
 
 
 def _else(values: Ints | None, otherwise: Ints) -> Ints:

@@ -101,8 +101,9 @@ class PriceTable:
         row = self._rows.at(history, usage.end_ns)
         tokens_in, tokens_out, cached, written = usage[1:5]
         told_in, told_out = tokens_in >= 0, tokens_out >= 0
-        spent_in, spent_out = tokens_in * told_in, tokens_out * told_out
-        amounts = np.stack((spent_in - cached - written, spent_out, cached, written))
+        amounts = np.empty((4, len(row)), np.int64)
+        amounts[0] = tokens_in * told_in - cached - written
+        amounts[1], amounts[2], amounts[3] = tokens_out * told_out, cached, written
         pusd = (self._rows.rates(row, tokens_in) * amounts).sum(axis=0)
         known = self._rows.known[row] & (usage.failed | (told_in & told_out))
         cost = np.where(known, (pusd + 500) // 1000, -1)

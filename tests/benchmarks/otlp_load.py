@@ -111,7 +111,6 @@ class _Calls:
             "gen_ai.request.model": model,
             "server.address": "api.openai.com",
             "gen_ai.request.temperature": 0.2,
-            "gen_ai.request.max_tokens": 256,
             "gen_ai.conversation.id": f"conversation-{rng.randrange(100_000):05d}",
         }
         if load.stamped:
@@ -144,7 +143,9 @@ class _Calls:
     def _answer(self, model: str, latency_ns: int, *, failed: bool) -> dict[str, object]:
         rng = self._rng
         streamed = rng.random() < self._load.streamed
-        asked: dict[str, object] = {"gen_ai.request.stream": True} if streamed else {}
+        asked: dict[str, object] = {"gen_ai.request.max_tokens": 256}
+        if streamed:
+            asked = {"gen_ai.request.stream": True}
         if failed:
             return asked | {"error.type": rng.choice(ERRORS)}
         tokens_in = int(rng.lognormvariate(7, 0.8))
