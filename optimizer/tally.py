@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from optimizer.panes import ROW_SHIFT, SLOT_SUMS, SUMS, ArmKey, Pane
+from optimizer.panes import METRIC_SHIFT, ROW_SHIFT, SLOT_SUMS, SUMS, TTFT, ArmKey, Pane
 from optimizer.statistics.packing import (
     pack,
     pack_rising,
@@ -173,6 +173,12 @@ class ClosedTally:
     def sketches(self) -> tuple[Ints, Ints]:
         """Give the sketch codes in rising order and their counts."""
         return unpack_rising(self._codes), unpack(self._counts)
+
+    def of_latencies(self) -> ClosedTally:
+        """Give the same without the sketches of cost and tokens, of which no quantile is told."""
+        codes, counts = self.sketches()
+        kept = (codes >> METRIC_SHIFT & 3) <= TTFT
+        return ClosedTally(self.names, self.sums, pack_rising(codes[kept]), pack(counts[kept]))
 
     def dump(self) -> bytes:
         """Write the state, once: it does not change."""

@@ -200,7 +200,7 @@ class Windows:
         """Close a minute and the windows that end with it."""
         closed = self._minutes.pop(minute, Tally()).close()
         if closed.names:
-            self._ring[minute] = closed
+            self._ring[minute] = closed.of_latencies()
             yield _closed(WindowKind.MINUTE, minute, 1, closed)
         sliding = self._slide(minute)
         if sliding:
@@ -208,7 +208,7 @@ class Windows:
             yield _closed(WindowKind.SLIDING, first, SLIDING_MINUTES, sliding.close())
         if closed.names:
             quarter = self._quarters.setdefault(minute // QUARTER_MINUTES, Tally())
-            quarter.add_closed(closed)
+            quarter.add_closed(self._ring[minute])
             quarter.sketches()  # merged now, so that no snapshot has to wait for it
         if (minute + 1) % QUARTER_MINUTES == 0:
             yield from self._close_quarter(minute // QUARTER_MINUTES)
