@@ -60,6 +60,7 @@ class Kinds:
         self.signatures = 0
         self._normalizer = normalizer
         self._codes: dict[Kind, int] = {}
+        self._words: dict[bytes, bytes] = {}
         self._facts = np.zeros((len(Facts._fields), 64), np.int64)
 
     def code(self, kind: Kind) -> int:
@@ -86,6 +87,14 @@ class Kinds:
         kind = self._normalizer.kind(attributes, resource)
         return NO_CALL if kind is None else self.code(kind)
 
+    def shared(self, raws: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        """Give a signature to remember, made of words shared with the others.
+
+        Words repeat much more than signatures do, so those that are compared stay in the cache.
+        """
+        self.signatures += 1
+        return tuple(self._words.setdefault(raw, raw) for raw in raws)
+
     def facts(self, codes: NDArray[np.int64]) -> Facts:
         """Give the facts of coded kinds; those of `NO_CALL` mean nothing."""
         return Facts(*self._facts[:, codes])
@@ -107,6 +116,5 @@ class Signatures(dict[tuple[bytes, ...], int]):
         pairs = zip(self._keys, raws, strict=True)
         code = self._read({key: any_value(raw) for key, raw in pairs if raw})
         if sum(map(len, raws)) <= MAX_REMEMBERED:
-            self._kinds.signatures += 1
-            self[raws] = code
+            self[self._kinds.shared(raws)] = code
         return code
