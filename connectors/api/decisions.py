@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.api import rendering
 from connectors.api.opening import open_log, open_store
-from connectors.codecs import from_json
+from connectors.codecs import from_json, plain
 from connectors.configuration import load
 from connectors.publisher import DECISIONS
 from optimizer.decisions import DecisionStatus, OptimizationDecision
@@ -68,7 +68,7 @@ def showing(options: argparse.Namespace) -> int:
     if options.output == "json":
         _print([rendering.as_json(_decision(row))])
         return 0
-    _print(_lines(json.loads(row.value)))
+    _print(_lines(plain(_decision(row))))  # in the order of its fields, not of the alphabet
     return 0
 
 
@@ -141,8 +141,10 @@ def _lines(value: dict[str, Any], indent: str = "") -> Iterable[str]:
 
 def _told(value: Any) -> str:
     match value:
-        case None:
+        case None | "":
             return "not known"
+        case bool():
+            return "yes" if value else "no"
         case [] | {}:
             return "none"
         case list():
