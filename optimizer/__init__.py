@@ -21,7 +21,8 @@ _HOMES = {
     "optimizer.panes": ("Mark", "Pane"),
     "optimizer.prices": ("Price", "PriceBook", "Rates"),
     "optimizer.settings": ("Settings", "Thresholds", "validate"),
-    "optimizer.windows": ("WindowKind", "WindowSummary", "Windows"),
+    "optimizer.open_windows": ("Windows",),
+    "optimizer.windows": ("WindowKind", "WindowSummary"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

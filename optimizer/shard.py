@@ -13,18 +13,19 @@ import msgspec
 from optimizer.controller import Controller, Observation, RouteState
 from optimizer.errors import UnknownVersion
 from optimizer.events import EventSource, EventType, FeedbackEvent, Order
+from optimizer.open_windows import Windows
 from optimizer.panes import Mark, Pane
 from optimizer.pieces import Pieces
 from optimizer.summaries import instant, summarize
-from optimizer.windows import Windows, WindowSummary
+from optimizer.windows import WindowSummary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from optimizer.decisions import OptimizationDecision
     from optimizer.findings import Finding
+    from optimizer.open_windows import Closing
     from optimizer.ports import Vault
-    from optimizer.windows import Closing
 
     Output = WindowSummary | Finding | OptimizationDecision
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from optimizer.windows import Closed
+    from optimizer.open_windows import Closed
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]

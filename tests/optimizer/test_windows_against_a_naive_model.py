@@ -12,10 +12,11 @@ from optimizer.events import Call
 from optimizer.observe import state
 from optimizer.observe.columns import Record, RecordKind, from_calls
 from optimizer.observe.partition import Partition, StreamRules
+from optimizer.open_windows import Windows
 from optimizer.panes import MINUTE_NS, Mark, shard_of, split
 from optimizer.pieces import Pieces
 from optimizer.summaries import summarize
-from optimizer.windows import WindowKind, Windows
+from optimizer.windows import WindowKind
 
 START = 1_800_000_000_000_000_000 // MINUTE_NS * MINUTE_NS
 LENGTHS = {WindowKind.MINUTE: 1, WindowKind.SLIDING: 5, WindowKind.QUARTER: 15, WindowKind.HOUR: 60}
