@@ -39,9 +39,7 @@ def main(arguments: Sequence[str], jobs: Jobs) -> int:
         The exit code: 0 done, 1 failed, 2 settings or arguments are wrong, 130 told to stop.
     """
     try:
-        options = _parser(jobs).parse_args(arguments)
-        command: Command = options.command
-        code = command(options)
+        code = _obey(arguments, jobs)
         sys.stdout.flush()
     except SettingsInvalid as invalid:
         return _complain(_told(invalid), MISUSED)
@@ -56,6 +54,15 @@ def main(arguments: Sequence[str], jobs: Jobs) -> int:
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
     return code
+
+
+def _obey(arguments: Sequence[str], jobs: Jobs) -> int:
+    try:
+        options = _parser(jobs).parse_args(arguments)
+    except SystemExit as left:  # it has helped, or said what is wrong
+        return int(left.code or 0)
+    command: Command = options.command
+    return command(options)
 
 
 def _told(invalid: SettingsInvalid) -> str:

@@ -1,0 +1,169 @@
+"""What goes where: results to standard output, how it goes to standard error, each fit for both."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from connectors.api.progress import Progress
+from connectors.logs.sqlite import SqliteLog
+from connectors.publisher import DECISIONS, FINDINGS
+from tests.command_line import ENVIRONMENT, ROOT, llm_optimizer, start
+
+PROGRAM = [sys.executable, "-m", "dataflows.main"]
+CLEAR = "\r\x1b[2K"
+
+
+def test_json_lines_are_those_of_the_log_and_nothing_else(recording: Path, replayed: Path) -> None:
+    done = llm_optimizer("replay", recording, "--output", "json", "--windows", "15m")
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {one["type"] for one in said} == {"window", "finding", "decision"}
+    assert {one["kind"] for one in said if one["type"] == "window"} == {"15m"}
+    log = SqliteLog(replayed / "optimizer.db")
+    for topic, kind in ((FINDINGS, "finding"), (DECISIONS, "decision")):
+        logged = [json.loads(entry.value)["data"] for entry in log.read(topic)]
+        assert [one for one in said if one["type"] == kind] == [
+            {"type": kind, **data} for data in logged
+        ]
+    log.close()
+
+
+def test_the_account_adds_up_and_stands_apart_from_the_results(recording: Path) -> None:
+    done = llm_optimizer("replay", recording)
+    words = Counter(line[18:28].split()[0] for line in done.stdout.splitlines())
+    assert words.keys() == {"FINDING", "DECISION", "window"}
+    _, account, findings, decisions = done.stderr.splitlines()
+    assert re.fullmatch(
+        r"[\d,]+ records, 7,417 calls, \d+ scores, \d+ windows in \d+\.\d s", account
+    )
+    opened = sum(int(part.split()[-1]) for part in findings.split(":")[1].split(","))
+    log = [line for line in done.stdout.splitlines() if "FINDING" in line and "over:" not in line]
+    assert 0 < opened <= len(log)
+    assert decisions == "decisions: pending 1"
+
+
+@pytest.mark.parametrize(
+    ("command", "lines"),
+    [("replay {recording}", 1), ("config show", 1), ("config schema", 0), ("--help", 0)],
+)
+def test_a_reader_that_leaves_early_is_no_error(command: str, lines: int, recording: Path) -> None:
+    process = start(*command.format(recording=recording).split())
+    for _ in range(lines):
+        assert process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(20) == 0
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+
+
+@pytest.mark.parametrize("command", ["replay {recording}", "config show"])
+def test_output_that_cannot_be_written_is_told(command: str, recording: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*PROGRAM, *command.format(recording=recording).split()],
+            cwd=ROOT,
+            env=ENVIRONMENT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "llm-optimizer: the output: No space left on device\n"
+
+
+def on_a_terminal(*arguments: object) -> tuple[str, str]:
+    """Run a command whose standard error is a terminal; give its output and what that shows."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*PROGRAM, *map(str, arguments)],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(ours, 65_536)
+        except OSError:  # the other end was closed
+            break
+    os.close(ours)
+    output, _ = process.communicate()
+    assert process.returncode == 0
+    return output.decode(), shown.decode().replace("\r\n", "\n")
+
+
+def test_on_a_terminal_progress_is_one_line_that_goes_away(recording: Path) -> None:
+    output, shown = on_a_terminal("replay", recording, "--windows", "none")
+    assert "\x1b" not in output
+    moving, account = shown.rsplit(CLEAR, 1)
+    assert len(re.findall(r"2026-03-02 0\d:\d\d  [\d,]+ records", moving)) >= 2
+    assert all(part == "" or part.startswith("2026") for part in moving.split(CLEAR))
+    assert "\n" not in moving  # it never scrolls
+    assert account.startswith("\n")
+    assert "decisions: pending 1\n" in account
+
+
+def test_without_a_terminal_a_quick_command_tells_no_progress(recording: Path) -> None:
+    done = llm_optimizer("replay", recording, "--windows", "none")
+    assert "\x1b" not in done.stderr + done.stdout
+    assert len(done.stderr.splitlines()) == 4
+
+
+class Terminal(io.StringIO):
+    """What is written to a terminal, without one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "written"),
+    [
+        pytest.param(io.StringIO, "13\n23\n33\nend\n", id="a plain line every ten seconds"),
+        pytest.param(Terminal, None, id="a moving line five times a second"),
+    ],
+)
+def test_progress_is_told_now_and_then(stream: type[io.StringIO], written: str | None) -> None:
+    told, now = stream(), 3.0
+    progress = Progress(told, lambda: now)
+    for tenths in range(305):
+        now = 3.0 + tenths / 10
+        progress.tell(f"{now:g}")
+    progress.clear()
+    told.write("end\n")
+    if written is None:
+        lines = told.getvalue().split(CLEAR)
+        assert 140 <= len(lines) <= 155
+        assert (lines[0], lines[1], lines[-1]) == ("", "3", "end\n")
+    else:
+        assert told.getvalue() == written
+
+
+def test_an_error_takes_the_moving_line_away(recording: Path) -> None:
+    ours, theirs = pty.openpty()
+    with Path("/dev/full").open("w") as full:  # the first finding cannot be written
+        process = subprocess.Popen(
+            [*PROGRAM, "replay", str(recording), "--speed", "2000"],
+            cwd=ROOT,
+            env=ENVIRONMENT,
+            stdout=full,
+            stderr=theirs,
+        )
+    os.close(theirs)
+    process.wait(60)
+    shown = os.read(ours, 65_536).decode()
+    os.close(ours)
+    assert process.returncode == 1
+    assert shown.endswith(f"{CLEAR}llm-optimizer: the output: No space left on device\r\n")
