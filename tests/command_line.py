@@ -11,7 +11,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 # A coverage run or a debugging shell must not change what a user would see.
 ENVIRONMENT = {
-    name: value for name, value in os.environ.items() if not name.startswith(("OPTIMIZER_", "RUST"))
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith(("OPTIMIZER_", "RUST", "PYTHONUNBUFFERED"))
 } | {"PYTHONPATH": str(ROOT), "RUST_BACKTRACE": "1"}
 
 

@@ -65,7 +65,7 @@ def test_a_reader_that_leaves_early_is_no_error(command: str, lines: int, record
     process.stderr.close()
 
 
-@pytest.mark.parametrize("command", ["replay {recording}", "config show"])
+@pytest.mark.parametrize("command", ["replay {recording}", "config show", "--help"])
 def test_output_that_cannot_be_written_is_told(command: str, recording: Path) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
