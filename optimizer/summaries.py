@@ -69,7 +69,16 @@ def _fields(of: dict[str, Ints], sketches: _Sketches, limits_ms: list[float]) ->
         f"latency_p{share}_ms": _maybe(sketches.quantile(LATENCY, share / 100) / 1e6, good)
         for share in (50, 95, 99)
     }
-    plain = ("calls", "errors", "ttft_calls", "priced", "tokens_in", "tokens_out", "tokens_cached")
+    plain = (
+        "calls",
+        "errors",
+        "ttft_calls",
+        "priced",
+        "billed",
+        "tokens_in",
+        "tokens_out",
+        "tokens_cached",
+    )
     return {
         **{name: of[name] for name in (*plain, "scores")},
         **quantiles,

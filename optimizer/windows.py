@@ -43,7 +43,8 @@ class WindowSummary:
         ttft_p95_ms: 95th percentile of it.
         priced: Calls whose cost is known.
         cost_usd: What those cost together.
-        cost_log: Mean log cost of them.
+        billed: Successful calls that cost something.
+        cost_log: Mean log cost of those.
         cost_log_sd: Its standard deviation over calls.
         tokens_in: Input tokens.
         tokens_out: Output tokens.
@@ -73,6 +74,7 @@ class WindowSummary:
     ttft_p95_ms: float | None
     priced: int
     cost_usd: float
+    billed: int
     cost_log: float | None
     cost_log_sd: float
     tokens_in: int

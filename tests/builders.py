@@ -79,6 +79,7 @@ def a_summary(**changes) -> WindowSummary:
         "ttft_calls": 0,
         "ttft_p95_ms": None,
         "priced": calls,
+        "billed": calls,
         "cost_usd": cost_usd * calls,
         "cost_log": math.log(cost_usd * 1e6) - 0.32,
         "cost_log_sd": 0.8,

@@ -214,6 +214,7 @@ def _summary(arm: str, kind: WindowKind, at: datetime, sums: list[float]) -> Win
         ttft_calls=0,
         ttft_p95_ms=None,
         priced=int(calls),
+        billed=int(calls),
         cost_usd=usd,
         cost_log=cost[0],
         cost_log_sd=cost[1],

@@ -33,10 +33,10 @@ AT_ONCE = 0
 
 
 def log_cost(summary: WindowSummary) -> Sample | None:
-    """Give the log costs of a window's priced calls."""
+    """Give the log costs of a window's billed calls."""
     if summary.cost_log is None:
         return None
-    return Sample(summary.priced, summary.cost_log, summary.cost_log_sd)
+    return Sample(summary.billed, summary.cost_log, summary.cost_log_sd)
 
 
 COST = Tracked(

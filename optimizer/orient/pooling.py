@@ -32,7 +32,7 @@ def _both(one: WindowSummary, other: WindowSummary) -> WindowSummary:
     good = (one.calls - one.errors, other.calls - other.errors)
     latency = _moments(good, (one.latency_log, other.latency_log), one, other, "latency_log_sd")
     cost = _moments(
-        (one.priced, other.priced), (one.cost_log, other.cost_log), one, other, "cost_log_sd"
+        (one.billed, other.billed), (one.cost_log, other.cost_log), one, other, "cost_log_sd"
     )
     score = _moments(
         (one.scores, other.scores), (one.score_mean, other.score_mean), one, other, "score_sd"
@@ -46,6 +46,7 @@ def _both(one: WindowSummary, other: WindowSummary) -> WindowSummary:
             "latency_slow",
             "ttft_calls",
             "priced",
+            "billed",
             "cost_usd",
             "tokens_in",
             "tokens_out",

@@ -44,7 +44,7 @@ class DecisionSettings:
     cooldown_secs: int = field(
         default=3600,
         metadata=knob(
-            "Rest of a route after a decision",
+            "Rest of a rule of a route after a decision",
             Number(least=0, most=7 * DAY_SECS, whole=True),
             unit="s",
         ),
