@@ -6,6 +6,7 @@ import json
 import random
 
 SECOND_NS = 1_000_000_000
+MINUTE_NS = 60 * SECOND_NS
 
 
 class Lines:
