@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from collections import Counter
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from bytewax.inputs import AbortExecution
 
-from connectors.configuration import load
+from connectors.codecs import to_json
 from connectors.otlp import OtlpDecoder
 from connectors.prices import open_prices
 from connectors.publisher import DECISIONS, FINDINGS
@@ -21,6 +22,7 @@ from optimizer.decisions import OptimizationDecision
 from optimizer.findings import Finding, FindingStatus
 from optimizer.observe.columns import Block, KeyTable, Record, RecordKind
 from optimizer.panes import MINUTE_NS
+from optimizer.windows import WindowSummary
 from tests.dataflows.the_job import Kept, run, settings_of, source_of
 
 
@@ -65,7 +67,7 @@ def test_silence_is_found_when_its_first_minute_ends(whole: Kept) -> None:
     assert (opened.status, closed.status) == (FindingStatus.OPEN, FindingStatus.CLOSED)
 
 
-@pytest.mark.parametrize("batch", [7, 64, 100_000])
+@pytest.mark.parametrize("batch", [7, 100_000])
 def test_batches_change_nothing(batch: int, recording: Path, whole: Kept) -> None:
     kept = run(source_of(recording, batch=batch), settings_of(recording))
     assert kept.said() == whole.said()
@@ -73,6 +75,7 @@ def test_batches_change_nothing(batch: int, recording: Path, whole: Kept) -> Non
     assert kept.ledgers() == whole.ledgers()
 
 
+@pytest.mark.slow
 def test_a_snapshot_after_every_batch_changes_nothing(
     recording: Path, whole: Kept, tmp_path: Path
 ) -> None:
@@ -82,6 +85,7 @@ def test_a_snapshot_after_every_batch_changes_nothing(
     assert (kept.said(), kept.windows()) == (whole.said(), whole.windows())
 
 
+@pytest.mark.slow
 def test_a_steady_pace_changes_nothing(recording: Path, whole: Kept) -> None:
     ticks = count(1)  # ten seconds of event time each time the source is asked
     kept = run(
@@ -110,13 +114,14 @@ def test_a_recording_of_columns_says_the_same(minutes: Path, tmp_path: Path) -> 
     assert (kept.said(), kept.windows()) == (whole.said(), whole.windows())
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_crashes_anywhere_change_nothing(seed: int, minutes: Path, tmp_path: Path) -> None:
     rng = random.Random(seed)
     kept = crashing(rng, minutes, rng.choice([0, 0.01, 0.05]), 1500, tmp_path / "recovery")
     assert_equal(kept, run(source_of(minutes), settings_of(minutes)))
 
 
+@pytest.mark.slow
 def test_crashes_change_nothing_of_what_was_learned(
     recording: Path, whole: Kept, tmp_path: Path
 ) -> None:
@@ -177,11 +182,22 @@ def test_the_newest_views_are_those_of_the_log(whole: Kept) -> None:
         assert all(newest[key].startswith(b'"data":' + value) for key, value in rows.items())
 
 
-def test_nothing_is_lost_in_silence(recording: Path, whole: Kept) -> None:
+def test_the_newest_window_of_each_kind_and_the_newest_ledger_are_views(whole: Kept) -> None:
+    newest = {
+        f"{one.route}|{one.arm}|{one.revision}|{one.kind}": to_json(one)
+        for one in whole.outputs
+        if isinstance(one, WindowSummary)
+    }
+    assert {row.key: row.value for row in whole.store.scan("windows", limit=1000)} == newest
+    ledgers = {row.key: json.loads(row.value) for row in whole.store.scan("ledgers", limit=1000)}
+    assert ledgers == whole.ledgers()
+    assert len(ledgers) == 2
+
+
+def test_nothing_is_lost_in_silence(whole: Kept) -> None:
     spans = Counter[str]()
     for ledger in whole.ledgers().values():
         spans.update(ledger)
     assert spans["spans"] == spans["counted"] + spans["corrected"] + spans["duplicate"]
     assert spans["counted"] + spans["corrected"] == 7417
     assert spans["scores"] == spans["score_events"]
-    assert load(recording / "config.yaml", {}).input.tenant == "acme"

@@ -30,6 +30,7 @@ def variables(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_kill_9_while_lines_come_neither_loses_nor_repeats_a_call(tmp_path: Path) -> None:
     rng, lines = random.Random(1), Lines()
     followed = tmp_path / "followed" / "spans.jsonl"
@@ -142,6 +143,7 @@ def test_an_input_that_is_not_there_yet_is_told(tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_a_run_with_one_message_and_the_next_run_goes_on(tmp_path: Path) -> None:
     lines = Lines()
     write_history(tmp_path / "data" / "inputs", time.time_ns(), lines)  # noqa: TID251

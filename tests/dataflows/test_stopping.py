@@ -56,6 +56,7 @@ def test_a_replay_that_was_finished_says_nothing_when_it_is_resumed(
     assert written(out) == written(replayed)
 
 
+@pytest.mark.slow
 def test_a_replay_killed_as_it_begins_can_be_started_again_or_resumed(
     recording: Path, replayed: Path, tmp_path: Path
 ) -> None:
@@ -75,6 +76,7 @@ def resume(out: Path) -> list[str]:
     return ["--resume"] if (out / "recovery").is_dir() else []
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_a_replay_with_one_message_and_costs_nothing(
     recording: Path, replayed: Path, tmp_path: Path
 ) -> None:
