@@ -92,7 +92,7 @@ class Windows:
         self._reached_ns = max(self._reached_ns, mark.latest_ns)
         minimum = min(self.marks.values())
         if minimum >= FINAL_NS:
-            yield from self._close_until(self._reached_ns // MINUTE_NS + 1)
+            yield from self._close_until(self._reached_ns // MINUTE_NS)
             yield from self._close_rest()
         elif minimum >= 0:
             yield from self._close_until(minimum // MINUTE_NS)
@@ -165,8 +165,10 @@ class Windows:
         return sliding
 
     def _close_rest(self) -> Iterator[Closing]:
-        """Close the quarter and hour windows that the end of a replay cut short."""
+        """Close the windows that the end of a replay cut short; one closing, of those alone."""
         rest: list[Closed] = []
+        for minute in sorted(self._minutes):
+            rest += (closed._replace(partial=True) for closed in self._close(minute))
         for quarter in sorted(self._quarters):
             rest += self._close_quarter(quarter, partial=True)
         for hour in sorted(self._hours):

@@ -75,14 +75,15 @@ class Shard:
 
     def _pass(self, closing: Closing) -> Iterable[Output]:
         """Let each route see the windows that ended at a boundary, and its orders before it."""
+        if all(closed.partial for closed in closing.windows) and closing.windows:
+            for closed in closing.windows:  # the replay's end is no instant to judge at
+                yield from summarize(closed, self._limit_ms)
+            return
         at = instant(closing.end_ns)
         ended: dict[str, list[WindowSummary]] = {}
         for closed in closing.windows:
             for summary in summarize(closed, self._limit_ms):
-                if closed.partial:
-                    yield summary  # the replay's end is no instant to judge at
-                else:
-                    ended.setdefault(summary.route, []).append(summary)
+                ended.setdefault(summary.route, []).append(summary)
         orders = sorted((o for o in self._orders if o.timestamp < at), key=_by_time)
         self._orders = [order for order in self._orders if order.timestamp >= at]
         for route in sorted(self.routes.keys() | ended.keys() | {o.data.route for o in orders}):

@@ -17,6 +17,7 @@ SPAN_ID_BYTES = 8
 _MULTIPLIERS = tuple(
     np.uint64(odd) for odd in (0x9E3779B97F4A7C15, 0xD1B54A32D192ED03, 0xABC98388FB8FAC03)
 )
+_HALF = np.uint64(32)
 _FINISH = [
     (np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
     (np.uint64(27), np.uint64(0x94D049BB133111EB)),
@@ -30,12 +31,17 @@ def call_ids(ids: Words) -> Words:
         ids: (n, 3), both halves of the trace id and the span id, little-endian words.
 
     Returns:
-        (n,) their sum, each times its odd multiplier, finished as SplitMix64 does; never 0.
+        (n,) the words taken in one after the other, each times an odd multiplier, finished as
+        SplitMix64 does; never 0.
 
     Source: Steele, Lea and Flood (2014), Fast splittable pseudorandom number generators, figure 16.
     """
     first, second, third = _MULTIPLIERS
-    mixed: Words = ids[:, 0] * first + ids[:, 1] * second + ids[:, 2] * third
+    mixed: Words = ids[:, 0] * first
+    for column, multiplier in ((1, second), (2, third)):
+        mixed ^= mixed >> _HALF  # or ids that count up together would cancel out
+        mixed += ids[:, column]
+        mixed *= multiplier
     for shift, multiplier in _FINISH:
         mixed ^= mixed >> shift
         mixed *= multiplier

@@ -65,8 +65,8 @@ STORIES = (
     ),
     Story("error_rate", "error_rate_pct", (20, 35), partial(steady, 6, Traffic(failed=0.3))),
     Story("cost_per_request", "cost_per_request", (0.004, 0.006), partial(steady, 16, USUAL)),
-    # It spends 1.5 dollars, and four fifths of a budget are reason to warn.
-    Story("daily_budget", "daily_budget", (1.8, 1.9), partial(steady, 5, USUAL)),
+    # Its whole minutes spend 1.5 dollars, and four fifths of a budget are reason to warn.
+    Story("daily_budget", "daily_budget", (1.8, 1.9), partial(steady, 6, USUAL)),
     Story(
         "cost_increase",
         "cost_increase_pct",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, strategies as st
 
+from optimizer.observe.call_ids import call_ids
 from optimizer.observe.deduplicate import SealedIds, SeenIds
 
 few = st.integers(1, 40) | st.integers(1, 2**64 - 1) | st.sampled_from([1, 1025, 2049, 4097])
@@ -52,3 +53,10 @@ def test_ids_made_to_collide_do_not_slow_it_down() -> None:
     assert ids.add(np.array(forged, np.uint64)).all()
     assert not ids.add(np.array(forged, np.uint64)).any()
     assert len(ids) == 20_000
+
+
+def test_ids_that_count_up_together_stay_apart() -> None:
+    count = np.arange(1, 50_001, dtype=np.uint64)
+    for steps in ((1, 1, 1), (1, 0, 1), (0, 1, 1), (256, 1, 7), (1 << 40, 1, 1 << 33)):
+        words = np.stack([count * np.uint64(step) for step in steps], axis=1)
+        assert len(np.unique(call_ids(words))) == len(count)
