@@ -16,7 +16,7 @@ from bytewax._bytewax import cli_main
 from bytewax.dataflow import Dataflow
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from connectors.codecs import from_json
+from connectors.codecs import read_event
 from connectors.otlp import OtlpDecoder
 from connectors.prices import open_prices
 from connectors.vaults.memory import MemoryVault
@@ -27,7 +27,6 @@ from dataflows.observe import observe
 from dataflows.recovery import recovery_at
 from optimizer.controller import Controller
 from optimizer.decisions import OptimizationDecision
-from optimizer.events import FeedbackEvent
 from optimizer.findings import Finding
 from optimizer.observe.observer import EDGE, Observer
 from optimizer.observe.partition import Partition, StreamRules
@@ -76,7 +75,7 @@ def build(job: Job, vault: Vault) -> Dataflow:
 
     def make_observer(partition: Partition) -> Observer:
         decoder = OtlpDecoder(settings, prices, settings.input.tenant)
-        return Observer(partition, decoder, _read_event, settings.stream.shard_groups)
+        return Observer(partition, decoder, read_event, settings.stream.shard_groups)
 
     def make_shard(name: str) -> Shard:
         return Shard(name, Controller(settings, prices), _limits(settings), partitions, vault)
@@ -109,10 +108,6 @@ def _limits(settings: Settings) -> Callable[[str], float]:
         return limits[route]
 
     return limit_ms
-
-
-def _read_event(body: bytes) -> FeedbackEvent:
-    return from_json(FeedbackEvent, body)
 
 
 def execute(job: Job) -> None:
