@@ -16,8 +16,7 @@ from bytewax._bytewax import cli_main
 from bytewax.dataflow import Dataflow
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from connectors.codecs import read_event
-from connectors.otlp import OtlpDecoder
+from connectors.decoding import RecordDecoder
 from connectors.prices import open_prices
 from connectors.vaults.memory import MemoryVault
 from connectors.vaults.sqlite import SqliteVault
@@ -74,8 +73,8 @@ def build(job: Job, vault: Vault) -> Dataflow:
     prices = open_prices(settings.prices)
 
     def make_observer(partition: Partition) -> Observer:
-        decoder = OtlpDecoder(settings, prices, settings.input.tenant)
-        return Observer(partition, decoder, read_event, settings.stream.shard_groups)
+        decoder = RecordDecoder(settings, prices, partition.name)
+        return Observer(partition, decoder, settings.stream.shard_groups)
 
     def make_shard(name: str) -> Shard:
         return Shard(name, Controller(settings, prices), _limits(settings), partitions, vault)

@@ -30,6 +30,9 @@ class RecordKind(IntEnum):
     REPORT = 6  # FeedbackEvent, JSON
     END = 7  # no bytes: the explicit final watermark of a replay
     COLUMNS = 8  # a `Block` of calls that were decoded when they were recorded
+    METRICS = 9  # ExportMetricsServiceRequest, protobuf or JSON
+    LOGS = 10  # ExportLogsServiceRequest, protobuf or JSON
+    EVENT = 11  # JSON of another system: feedback, a score, an anomaly, a CloudEvent
 
 
 class Record(NamedTuple):
@@ -234,7 +237,9 @@ class DeadLetter:
         offset: Its record's place there.
         reason: A short constant name.
         detail: What exactly was wrong, for a person.
-        body: The bytes, of the record or of the one span.
+        body: The bytes: the record's, or a record of the one span alone.
+        kind: What those bytes are, so that they can be read again.
+        stamp_ns: When its record was taken.
     """
 
     partition: str
@@ -242,3 +247,5 @@ class DeadLetter:
     reason: str
     detail: str
     body: bytes = field(repr=False)
+    kind: RecordKind = RecordKind.OTLP
+    stamp_ns: int = 0

@@ -22,7 +22,7 @@ from optimizer.observe.columns import (
 from optimizer.panes import MINUTE_NS, Mark, Pane, shard_of, split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from optimizer.observe.partition import Observed, Partition
 
@@ -30,35 +30,46 @@ EDGE = "edge"  # where dead letters and ledgers go; every other target is a shar
 
 
 class Refusal(NamedTuple):
-    """One span of a record that cannot be a call: why, and its bytes."""
+    """A part of a record that cannot be used: why, and its bytes.
+
+    Attributes:
+        reason: A short constant name.
+        detail: What exactly was wrong, for a person.
+        body: A record of this part alone.
+        kind: What those bytes are; None for the same as the record's.
+    """
 
     reason: str
     detail: str
     body: bytes
+    kind: RecordKind | None = None
 
 
 class Decoded(NamedTuple):
     """What a record's bytes say.
 
     Attributes:
-        columns: The calls.
-        refused: Spans that were LLM calls but cannot be used.
+        columns: The calls; None in a record that cannot hold any.
+        refused: What was meant for us but cannot be used.
         counts: What was seen, by name: `spans`, `other_spans`, `unpriced`, ...
+        events: Scores and orders.
     """
 
-    columns: Columns
+    columns: Columns | None
     refused: Sequence[Refusal]
     counts: Mapping[str, int]
+    events: Sequence[FeedbackEvent] = ()
 
 
 class Decoder(Protocol):
-    """Reads telemetry; stateless but for what makes it fast."""
+    """Reads the records of one source; stateless but for what makes it fast."""
 
-    def decode(self, body: bytes, table: KeyTable) -> Decoded:
-        """Read one record.
+    def decode(self, record: Record, table: KeyTable) -> Decoded:
+        """Read one record whose body is bytes.
 
         Raises:
             DecodeFailed: Nothing of it can be read.
+            InvalidEvent: It is an event that contradicts itself.
         """
 
 
@@ -78,8 +89,7 @@ class Observer:
 
     Args:
         partition: The partition's state.
-        decoder: Reads OTLP.
-        read_event: Reads a feedback event; raises InvalidEvent.
+        decoder: Reads its records.
         shards: How many shards routes are dealt to.
     """
 
@@ -87,12 +97,10 @@ class Observer:
         self,
         partition: Partition,
         decoder: Decoder,
-        read_event: Callable[[bytes], FeedbackEvent],
         shards: int,
     ) -> None:
         self.partition = partition
         self._decoder = decoder
-        self._read_event = read_event
         self._shards = shards
         self._groups: dict[str, int] = {}
         self._block_keys: tuple[CallKey, ...] = ()
@@ -107,7 +115,7 @@ class Observer:
             yield from self._take(record)
         except (DecodeFailed, InvalidEvent) as refused:
             reason = refused.reason if isinstance(refused, DecodeFailed) else "invalid_event"
-            yield EDGE, self._dead(record, reason, str(refused), _bytes_of(record))
+            yield EDGE, self._dead(record, Refusal(reason, str(refused), _bytes_of(record)))
         if self.partition.watermark_ns // MINUTE_NS > minute:
             self.partition.settle()
             counts = dict(self.partition.counts)
@@ -116,25 +124,24 @@ class Observer:
     def _take(self, record: Record) -> Iterator[Target]:
         partition = self.partition
         match record.kind:
-            case RecordKind.OTLP:
-                yield from self._take_calls(record)
             case RecordKind.COLUMNS:
                 yield from self._take_block(record)
-            case RecordKind.SCORE | RecordKind.ORDER:
-                yield from self._take_event(record, self._read_event(_bytes_of(record)))
             case RecordKind.HEARTBEAT | RecordKind.IDLE:
                 yield from self._spread(partition.reach(record.stamp_ns))
             case RecordKind.END:
                 yield from self._spread(partition.finish())
-            case kind:
-                raise DecodeFailed("not_available_yet", f"{kind.name.lower()} records are not read")
+            case _:
+                yield from self._take_bytes(record)
 
-    def _take_calls(self, record: Record) -> Iterator[Target]:
-        decoded = self._decoder.decode(_bytes_of(record), self.partition.table)
+    def _take_bytes(self, record: Record) -> Iterator[Target]:
+        decoded = self._decoder.decode(record, self.partition.table)
         self.partition.counts.update(decoded.counts)
-        for reason, detail, body in decoded.refused:
-            yield EDGE, self._dead(record, reason, detail, body)
-        yield from self._spread(self.partition.take(record, decoded.columns))
+        for refusal in decoded.refused:
+            yield EDGE, self._dead(record, refusal)
+        if decoded.columns is not None:
+            yield from self._spread(self.partition.take(record, decoded.columns))
+        for event in decoded.events:
+            yield from self._take_event(record, event)
 
     def _take_block(self, record: Record) -> Iterator[Target]:
         block = record.body
@@ -160,14 +167,16 @@ class Observer:
                 self.partition.counts["orders"] += 1
                 yield self._target(event.data.route), event
 
-    def _dead(self, record: Record, reason: str, detail: str, body: bytes) -> DeadLetter:
-        self.partition.counts[f"dead:{reason}"] += 1
+    def _dead(self, record: Record, refusal: Refusal) -> DeadLetter:
+        self.partition.counts[f"dead:{refusal.reason}"] += 1
         return DeadLetter(
             partition=record.partition,
             offset=record.offset,
-            reason=reason,
-            detail=detail,
-            body=body,
+            reason=refusal.reason,
+            detail=refusal.detail,
+            body=refusal.body,
+            kind=record.kind if refusal.kind is None else refusal.kind,
+            stamp_ns=record.stamp_ns,
         )
 
     def _spread(self, observed: Observed) -> Iterator[Target]:

@@ -114,6 +114,7 @@ class Partition:
                 f"it arrived; at most {self._rules.skew_ns / 1e9:.0f} s are allowed "
                 "(stream.max_skew_secs)",
                 body=columns.raw(int(row)) if columns.raw else b"",
+                stamp_ns=record.stamp_ns,
             )
             for row in np.flatnonzero(future)
         ]

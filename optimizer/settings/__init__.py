@@ -25,6 +25,7 @@ from optimizer.settings.sections import (
     ServiceSettings,
     StreamSettings,
 )
+from optimizer.settings.sources import SourceSettings, source_of
 from optimizer.settings.strategies import (
     ABTestConfig,
     CostPerformanceConfig,
@@ -62,6 +63,7 @@ __all__ = [
     "RouteSettings",
     "ServiceSettings",
     "Settings",
+    "SourceSettings",
     "StrategyConfig",
     "StreamSettings",
     "Text",
@@ -73,6 +75,7 @@ __all__ = [
     "masked",
     "nearest",
     "schema",
+    "source_of",
     "unknown",
     "validate",
     "variables",

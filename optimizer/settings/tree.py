@@ -23,6 +23,7 @@ from optimizer.settings.sections import (
     ServiceSettings,
     StreamSettings,
 )
+from optimizer.settings.sources import SourceSettings, source_of
 from optimizer.settings.strategies import StrategyConfig
 
 if TYPE_CHECKING:
@@ -57,6 +58,21 @@ class Settings:
             Items(doc="What is known of routes beforehand.", members=members(RouteSettings))
         ),
     )
+
+    sources: tuple[SourceSettings, ...] = field(
+        default=(),
+        metadata=declared(
+            Items(doc="What is known of who sends telemetry.", members=members(SourceSettings))
+        ),
+    )
+
+    def source(self, partition: str) -> SourceSettings:
+        """Give the settings of the source that a partition belongs to."""
+        name = source_of(partition)
+        for declared_source in self.sources:
+            if declared_source.source == name:
+                return declared_source
+        return SourceSettings(source=name, tenant=self.input.tenant)
 
     def route(self, name: str) -> RouteSettings:
         """Give a route's settings; one that is not declared has no incumbent and no candidates."""

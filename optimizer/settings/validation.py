@@ -9,6 +9,7 @@ from optimizer.errors import SettingsInvalid
 from optimizer.models import TaskType
 from optimizer.settings.reading import Reader
 from optimizer.settings.routes import RouteSettings, arm_of
+from optimizer.settings.sources import SourceSettings
 from optimizer.settings.tree import TREE, Settings
 
 if TYPE_CHECKING:
@@ -38,11 +39,18 @@ def validate(
     _check_order(values.get("stream", {}), reader)
     routes = values.pop("routes", [])
     _check_routes(routes, reader)
+    sources = values.pop("sources", [])
+    _check_sources(sources, reader)
     if faults := [*found, *reader.faults.values()]:
         raise SettingsInvalid(faults)
     settings = _filled(Settings(), values)
     thresholds = settings.strategies.thresholds
-    return replace(settings, routes=tuple(_route(route, thresholds) for route in routes))
+    usual = {"tenant": settings.input.tenant}
+    return replace(
+        settings,
+        routes=tuple(_route(route, thresholds) for route in routes),
+        sources=tuple(SourceSettings(**{**usual, **source}) for source in sources),
+    )
 
 
 def _check_order(stream: Mapping[str, Any], reader: Reader) -> None:
@@ -69,6 +77,17 @@ def _check_routes(routes: list[dict[str, Any]], reader: Reader) -> None:
             first[name] = f"{key}.route"
         if reader.is_sound(f"{key}.task"):
             _check_arms(route, key, reader)
+
+
+def _check_sources(sources: list[dict[str, Any]], reader: Reader) -> None:
+    """No source is declared twice."""
+    first: dict[str, str] = {}
+    for number, source in enumerate(sources):
+        key, name = f"sources[{number}].source", source.get("source")
+        if name in first:
+            reader.fault(key, name, f"must differ from {first[name]}")
+        elif name is not None:
+            first[name] = key
 
 
 def _check_arms(route: Mapping[str, Any], key: str, reader: Reader) -> None:

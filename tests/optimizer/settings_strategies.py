@@ -121,10 +121,18 @@ def another(knob: Knob) -> Any:
             return "another"
 
 
+# What an item of each list must have, with a value that fits.
+NEEDED = {"routes[].route": "a/b/c", "sources[].source": "spans"}
+
+
 def mapping_of(values: dict[str, Any]) -> dict[str, Any]:
-    """Nest values by dotted key; what is inside `routes[]` becomes one route, with its needs."""
+    """Nest values by dotted key; what is inside a list becomes one item, with its needs."""
     nested: dict[str, Any] = {}
-    needed = {"routes[].route": "a/b/c"} if any("[]" in key for key in values) else {}
+    needed = {
+        name: value
+        for name, value in NEEDED.items()
+        if any(key.startswith(name.partition("[]")[0] + "[]") for key in values)
+    }
     for section in ("routes[].incumbent.", "routes[].candidates[]."):
         if any(key.startswith(section) for key in values):
             needed[f"{section}model"] = f"model of {section}"

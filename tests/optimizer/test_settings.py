@@ -71,6 +71,7 @@ constraints: {max_error_rate_pct: 5, max_latency_p95_ms: 3000, min_quality: 0.75
   preferred_providers: []}
 prices: {overrides: null, trust_reported: false}
 routes: []
+sources: []
 """
 
 

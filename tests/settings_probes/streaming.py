@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 
 from bytewax.inputs import AbortExecution
 
-from connectors.codecs import from_json
-from connectors.otlp import OtlpDecoder
+from connectors.decoding import RecordDecoder
 from connectors.prices import open_prices
 from dataflows.ingest import RecordingSource
 from dataflows.optimize import rules_of
-from optimizer.events import FeedbackEvent
 from optimizer.observe.columns import Record, RecordKind
 from optimizer.observe.observer import Observer
 from optimizer.observe.partition import Partition
@@ -115,9 +113,8 @@ def costs(usd: float, settings: Settings) -> bool:
 
 def cells(settings: Settings) -> set[str]:
     """Name the cells in which an observer sums a call of the cell `short`."""
-    decoder = OtlpDecoder(settings, open_prices(settings.prices), settings.input.tenant)
-    partition = Partition(PARTITION, rules_of(settings))
-    observer = Observer(partition, decoder, partial(from_json, FeedbackEvent), shards=1)
+    decoder = RecordDecoder(settings, open_prices(settings.prices), PARTITION)
+    observer = Observer(Partition(PARTITION, rules_of(settings)), decoder, shards=1)
     span = a_span(**{"llm.optimizer.cell": "short"})
     end = Record(PARTITION, 1, 0, RecordKind.END, b"")
     targets = (*observer.take(as_record(span)), *observer.take(end))
@@ -133,6 +130,20 @@ PROBES = (
     Probe("stream.shard_groups", (3, 8), shards, (3, 8)),
     Probe("recovery.interval_secs", (0, 3600), repeated_after_a_crash, (0, 128)),
     Probe("input.tenant", ("acme", "other"), routes, ({"acme/shop/answer"}, {"other/shop/answer"})),
+    Probe(
+        "sources[].source",
+        ("p0", "elsewhere"),
+        routes,
+        ({"acme/shop/answer"}, {"default/shop/answer"}),
+        {"sources": [{"tenant": "acme"}]},
+    ),
+    Probe(
+        "sources[].tenant",
+        ("acme", "other"),
+        routes,
+        ({"acme/shop/answer"}, {"other/shop/answer"}),
+        {"sources": [{"source": "p0"}]},
+    ),
     Probe("prices.trust_reported", (True, False), partial(costs, REPORTED_USD), (True, False)),
     Probe("prices.overrides", ("prices.yaml", None), partial(costs, OWN_USD), (True, False)),
     Probe(

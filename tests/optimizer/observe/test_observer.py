@@ -29,7 +29,12 @@ SHARDS = 4
 class CallsDecoder:
     """Bodies are seconds, one call each; `bad` cannot be read, `odd` holds one bad span."""
 
-    def decode(self, body: bytes, table: KeyTable) -> Decoded:
+    def decode(self, record: Record, table: KeyTable) -> Decoded:
+        body = record.body
+        if record.kind in {RecordKind.SCORE, RecordKind.ORDER}:
+            return Decoded(None, [], {}, [from_json(FeedbackEvent, body)])
+        if record.kind is not RecordKind.OTLP:
+            raise DecodeFailed("not_available_yet", "it says so")
         if body == b"bad":
             raise DecodeFailed("not_protobuf", "it says bad")
         if body == b"odd":
@@ -46,10 +51,7 @@ class CallsDecoder:
 
 
 def an_observer() -> Observer:
-    decoder = CallsDecoder()
-    return Observer(
-        Partition("p", StreamRules()), decoder, lambda body: from_json(FeedbackEvent, body), SHARDS
-    )
+    return Observer(Partition("p", StreamRules()), CallsDecoder(), SHARDS)
 
 
 def record(kind: RecordKind, body: bytes | Block = b"", at_s: float = 0, offset: int = 0) -> Record:
@@ -128,7 +130,9 @@ def test_a_stored_block_counts_as_its_records_did() -> None:
     table = KeyTable()
     decoder = CallsDecoder()
     apart, together = an_observer(), an_observer()
-    calls = [decoder.decode(str(second).encode(), table) for second in range(8)]
+    calls = [
+        decoder.decode(record(RecordKind.OTLP, str(second).encode()), table) for second in range(8)
+    ]
     for second in range(8):
         list(apart.take(record(RecordKind.OTLP, str(second).encode(), second)))
     rows = from_calls(

@@ -1,0 +1,45 @@
+"""Records of one source to what they say: each kind of bytes by its own reader."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from connectors.codecs import read_event
+from connectors.otlp import OtlpDecoder
+from optimizer.errors import DecodeFailed
+from optimizer.observe.columns import KeyTable, Record, RecordKind
+from optimizer.observe.observer import Decoded
+
+if TYPE_CHECKING:
+    from optimizer.observe.price import Book
+    from optimizer.settings import Settings
+
+
+class RecordDecoder:
+    """Implements `optimizer.observe.observer.Decoder` for one partition.
+
+    Args:
+        settings: The settings in force.
+        prices: What models cost.
+        partition: The partition; its name tells the source, and so the tenant.
+    """
+
+    def __init__(self, settings: Settings, prices: Book, partition: str) -> None:
+        source = settings.source(partition)
+        self._spans = OtlpDecoder(settings, prices, source.tenant)
+
+    def decode(self, record: Record, table: KeyTable) -> Decoded:
+        """Read one record whose body is bytes.
+
+        Raises:
+            DecodeFailed: Nothing of it can be read.
+            InvalidEvent: It is an event that contradicts itself.
+        """
+        body = record.body if isinstance(record.body, bytes) else b""
+        match record.kind:
+            case RecordKind.OTLP:
+                return self._spans.decode(body, table)
+            case RecordKind.SCORE | RecordKind.ORDER:
+                return Decoded(None, (), {}, events=(read_event(body),))
+            case kind:
+                raise DecodeFailed("not_available_yet", f"{kind.name.lower()} records are not read")
