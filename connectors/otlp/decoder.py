@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from connectors.otlp import json_spans, protobuf, spans, wire
 from connectors.otlp.memory import Memory
+from connectors.otlp.names import link_in
 from connectors.otlp.plans import Plans
-from connectors.otlp.rows import columns, join, rows_of
+from connectors.otlp.rows import ReadAlone, columns, join, links_of, rows_of
 from optimizer.errors import DecodeFailed
 from optimizer.observe.columns import KeyTable
 from optimizer.observe.identify import Identities
+from optimizer.observe.links import NO_LINK, Links
 from optimizer.observe.normalize import Normalizer
 from optimizer.observe.observer import Decoded, Refusal
 from optimizer.observe.price import PriceTable
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
     from connectors.otlp.rows import Rows
     from optimizer.observe.columns import Columns
-    from optimizer.observe.normalize import Reading, Span
+    from optimizer.observe.normalize import Span
     from optimizer.observe.price import Book
     from optimizer.observe.values import Value
     from optimizer.settings import Settings
@@ -58,15 +61,19 @@ class OtlpDecoder:
         settings: Its routes declare arms and cells; its prices say whether reported costs count.
         prices: What models cost.
         tenant: Who owns the telemetry; decided by its source.
+        links: What scores will be joined by.
     """
 
-    def __init__(self, settings: Settings, prices: Book, tenant: str) -> None:
+    def __init__(
+        self, settings: Settings, prices: Book, tenant: str, links: Links = Links.NONE
+    ) -> None:
         self._normalizer = Normalizer(
             Identities(settings.routes, tenant),
             PriceTable(prices),
             trust_reported=settings.prices.trust_reported,
         )
-        self._plans = Plans(self._normalizer)
+        self._links = links
+        self._plans = Plans(self._normalizer, links)
         self._memory = Memory(self._normalizer, self._plans, KeyTable())
         self._models: set[str] = set()
 
@@ -112,21 +119,24 @@ class OtlpDecoder:
         return _Found(len(raws), [], ones, json_spans.read_span, raws.__getitem__)
 
     def _decoded(self, found: _Found) -> Decoded:
-        readings: list[tuple[int, Reading]] = []
+        alone: list[ReadAlone] = []
         refused: list[Refusal] = []
         for place, raw, keys, resource in found.ones:
             try:
-                reading = self._normalizer.read(found.read_span(raw, keys, resource))
+                span = found.read_span(raw, keys, resource)
+                reading = self._normalizer.read(span)
             except DecodeFailed as failed:
                 detail = str(failed).removeprefix(f"{failed.reason}: ")
                 refused.append(Refusal(failed.reason, detail, raw))
             else:
                 if reading is not None:
-                    readings.append((place, reading))
+                    alone.append(ReadAlone(place, reading, self._response(span)))
         kinds = self._memory.kinds
-        parts = [*found.rows, rows_of(readings, kinds)] if readings else found.rows
+        parts = [*found.rows, rows_of(alone, kinds)] if alone else found.rows
         rows = join(parts) if parts else rows_of((), kinds)
         made = columns(rows, kinds, self._normalizer.prices, found.raw)
+        if self._links is not Links.NONE:
+            made = replace(made, links=links_of(rows))
         counts = {
             "spans": found.spans,
             "calls": len(made),
@@ -134,6 +144,9 @@ class OtlpDecoder:
             **self._unpriced(rows, made),
         }
         return Decoded(made, refused, {name: count for name, count in counts.items() if count})
+
+    def _response(self, span: Span) -> int:
+        return link_in(span.attributes) if self._links is Links.RESPONSES else NO_LINK
 
     def _unpriced(self, rows: Rows, made: Columns) -> dict[str, int]:
         """Count the calls without a price, all and by model."""

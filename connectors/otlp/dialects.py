@@ -22,6 +22,7 @@ _CONVENTIONS = _STAMPS | {
     "gen_ai.request.max_tokens",
     "gen_ai.prompt.name",
     "gen_ai.prompt.version",
+    "gen_ai.response.id",
     "gen_ai.response.time_to_first_chunk",
     "gen_ai.usage.input_tokens",
     "gen_ai.usage.output_tokens",

@@ -95,13 +95,13 @@ class Memory:
         return source
 
     def read(self, plan: Plan, source: Source, attributes: Attributes) -> tuple[list[int], Raws]:
-        """Give the code of the kind of each span, `NO_CALL` for what is no call, and its numbers.
+        """Give the kind of each span, `NO_CALL` for what is no call, and its own values.
 
         Calls with a stamped arm are told apart by fewer words, so those are tried where the first
         span has a stamp; the few that do not tell enough are asked for all words.
 
         Returns:
-            The codes, and the undecoded numbers of the plan, a column each.
+            The codes, and the undecoded values that are a call's own, a column each.
         """
         if not (source.stamped or ARM[0] in attributes[0]):
             return self._look_up(plan, source, attributes, stamped=False)
@@ -120,10 +120,10 @@ class Memory:
         if memo is None:
             memo = self._memo(plan, source, stamped=stamped)
         getter = plan.stamped if stamped else plan.words
-        # All keys at once, then turned: faster than words and numbers each by themselves.
+        # All keys at once, then turned: faster than words and others each by themselves.
         columns = list(zip(*map(getter.get, attributes), strict=False))
-        words = zip(*columns[: -plan.numbers], strict=False)
-        return list(map(memo.__getitem__, words)), columns[-plan.numbers :]
+        words = zip(*columns[: -plan.own], strict=False)
+        return list(map(memo.__getitem__, words)), columns[-plan.own :]
 
     def _memo(self, plan: Plan, source: Source, *, stamped: bool) -> Signatures:
         kinds = self.kinds
@@ -133,6 +133,6 @@ class Memory:
                 return UNDECIDED if plan.names_operation(attributes) else NO_CALL
             return kinds.read(attributes, source.attributes)
 
-        keys = (plan.stamped if stamped else plan.words).keys[: -plan.numbers]
+        keys = (plan.stamped if stamped else plan.words).keys[: -plan.own]
         memo = source.memos[plan, stamped] = Signatures(keys, kinds, read)
         return memo

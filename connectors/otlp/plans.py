@@ -7,7 +7,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from connectors.otlp.dialects import dialect_of
-from optimizer.observe.aliases import PARAMETERS, REALS, WHOLES, WORDS
+from optimizer.observe.aliases import NAMES, PARAMETERS, REALS, WHOLES, WORDS
+from optimizer.observe.links import Links
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -43,10 +44,11 @@ class Plan:
         keys: Everything that is read.
         operations: Keys without which a span is no call.
         only_calls: Nearly all spans are calls.
-        stamped: The words that matter of a call whose arm is stamped, then the numbers.
-        words: The words that matter of any call, then the numbers.
-        numbers: How many numbers those are, all aliases side by side.
-        wholes: How many of them are whole; doubles follow.
+        stamped: The words that matter of a call whose arm is stamped, then its own values.
+        words: The words that matter of any call, then its own values.
+        wholes: How many of its own values are whole numbers, all aliases side by side.
+        reals: How many doubles follow those.
+        names: How many ids of responses follow those.
         slots: For each name of a number, its columns among those of its type, by priority.
     """
 
@@ -55,9 +57,15 @@ class Plan:
     only_calls: bool
     stamped: Getter
     words: Getter
-    numbers: int
     wholes: int
+    reals: int
+    names: int
     slots: Mapping[str, tuple[int, ...]]
+
+    @property
+    def own(self) -> int:
+        """How many values a call has that are its own, for none shares them."""
+        return self.wholes + self.reals + self.names
 
     def names_operation(self, attributes: Mapping[str, Any]) -> bool:
         """Tell whether a span may be a call."""
@@ -67,9 +75,10 @@ class Plan:
 class Plans:
     """The plan of each scope."""
 
-    def __init__(self, normalizer: Normalizer) -> None:
+    def __init__(self, normalizer: Normalizer, links: Links = Links.NONE) -> None:
         self._parameters = (*PROMPTS, *normalizer.identities.declared(PARAMETERS.keys() - PROMPTS))
         self._reals = tuple(REALS) if normalizer.trust_reported else ("ttft",)
+        self._names = tuple(NAMES) if links is Links.RESPONSES else ()
         self._by_dialect: dict[Dialect, Plan] = {}
         self._by_scope: dict[str, Plan] = {}
 
@@ -88,15 +97,18 @@ class Plans:
         stamped = _names(dialect, WORDS)
         words = (*stamped, *_names(dialect, self._parameters))
         wholes, reals = _names(dialect, WHOLES), _names(dialect, self._reals)
-        places = {name: place for names in (wholes, reals) for place, name in enumerate(names)}
+        names = _names(dialect, self._names)
+        own = (*wholes, *reals, *names)
+        places = {name: place for found in (wholes, reals) for place, name in enumerate(found)}
         return Plan(
-            keys=frozenset({*words, *wholes, *reals}),
+            keys=frozenset({*words, *own}),
             operations=dialect.aliases("operation"),
             only_calls=dialect.only_calls,
-            stamped=Getter((*stamped, *wholes, *reals)),
-            words=Getter((*words, *wholes, *reals)),
-            numbers=len(wholes) + len(reals),
+            stamped=Getter((*stamped, *own)),
+            words=Getter((*words, *own)),
             wholes=len(wholes),
+            reals=len(reals),
+            names=len(names),
             slots={
                 slot: tuple(places[name] for name in dialect.aliases(slot))
                 for slot in (*WHOLES, *self._reals)

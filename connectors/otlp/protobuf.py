@@ -16,6 +16,7 @@ import numpy as np
 
 from connectors.otlp import wire
 from connectors.otlp.kinds import NO_CALL
+from connectors.otlp.names import responses
 from connectors.otlp.numbers import reals, wholes
 from connectors.otlp.rows import Rows
 from connectors.otlp.shape import shape_of
@@ -73,6 +74,7 @@ class _Part(NamedTuple):
         statuses: What their statuses say, a byte each.
         wholes: Columns of undecoded whole numbers.
         reals: Columns of undecoded doubles.
+        names: Columns of undecoded ids of responses.
         events: Their events, empty where the whole record has none.
     """
 
@@ -82,6 +84,7 @@ class _Part(NamedTuple):
     statuses: bytes
     wholes: Raws
     reals: Raws
+    names: Raws
     events: list[Sequence[bytes]]
 
 
@@ -109,14 +112,16 @@ def read(body: bytes, memory: Memory) -> Read:
                     [items[index] for index in kept] for items in (spans, attributes, places)
                 )
             if spans:
-                kinds, numbers = memory.read(plan, source, attributes)
+                kinds, own = memory.read(plan, source, attributes)
+                numbers = plan.wholes + plan.reals
                 part = _Part(
                     places,
                     source,
                     kinds,
                     bytes(map(STATUSES.__getitem__, map(_STATUS, spans))),
-                    numbers[: plan.wholes],
-                    numbers[plan.wholes :],
+                    own[: plan.wholes],
+                    own[plan.wholes : numbers],
+                    own[numbers:],
                     [span.events for span in spans] if has_events else [],
                 )
                 groups.setdefault(plan, []).append(part)
@@ -174,6 +179,7 @@ def _columns(
         slot=facts.slot if slot is None else _else(np.where(slot < SLOTS, slot, -1), facts.slot),
         failed=(status | facts.failed) != 0,
         reported_nusd=_reported(real, plan, facts.reported != 0),
+        response=responses([part.names for part in parts], rows),
         **_input(whole, plan, rows),
     ), odd
 

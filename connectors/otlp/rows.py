@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,7 @@ class Rows:
         place: Of each call's span among all spans of the record.
         kind: Code of its kind.
         ids: (n, 3) words of trace and span id.
+        response: Links of responses, 0 without one.
     """
 
     place: Ints
@@ -46,6 +47,7 @@ class Rows:
     slot: Ints
     failed: NDArray[np.bool_]
     reported_nusd: Ints
+    response: NDArray[np.uint64]
 
     def take(self, rows: NDArray[np.bool_]) -> Rows:
         """Give some of the rows."""
@@ -53,17 +55,27 @@ class Rows:
 
 
 NAMES = tuple(item.name for item in fields(Rows))
-_TOLD = NAMES[NAMES.index("end_ns") :]
+_TOLD = NAMES[NAMES.index("end_ns") : NAMES.index("response")]
 
 
-def rows_of(readings: Sequence[tuple[int, Reading]], kinds: Kinds) -> Rows:
-    """Turn readings, each with its span's place, into arrays."""
-    ids = b"".join(reading.ids for _, reading in readings)
-    told = {name: [getattr(reading, name) for _, reading in readings] for name in _TOLD}
+class ReadAlone(NamedTuple):
+    """A call that was read by itself: its span's place, what it says, its response's link."""
+
+    place: int
+    reading: Reading
+    response: int
+
+
+def rows_of(found: Sequence[ReadAlone], kinds: Kinds) -> Rows:
+    """Turn calls that were read by themselves into arrays."""
+    readings = [one.reading for one in found]
+    ids = b"".join(reading.ids for reading in readings)
+    told = {name: [getattr(reading, name) for reading in readings] for name in _TOLD}
     failed = np.array(told.pop("failed"), np.bool_)
     return Rows(
-        place=np.array([place for place, _ in readings], np.int64),
-        kind=np.array([kinds.code(reading.kind) for _, reading in readings], np.int64),
+        place=np.array([one.place for one in found], np.int64),
+        kind=np.array([kinds.code(reading.kind) for reading in readings], np.int64),
+        response=np.array([one.response for one in found], np.uint64),
         ids=np.frombuffer(ids, "<u8").reshape(len(readings), 3),
         failed=failed,
         **{name: np.array(values, np.int64) for name, values in told.items()},
@@ -78,6 +90,11 @@ def join(parts: Sequence[Rows]) -> Rows:
     return Rows(
         **{name: np.concatenate([getattr(part, name) for part in parts])[order] for name in NAMES}
     )
+
+
+def links_of(rows: Rows) -> NDArray[np.uint64]:
+    """Give the (n, 3) links of calls."""
+    return np.stack((rows.ids[:, 1], rows.ids[:, 2], rows.response), axis=1)
 
 
 def columns(rows: Rows, kinds: Kinds, prices: PriceTable, raw: Callable[[int], bytes]) -> Columns:

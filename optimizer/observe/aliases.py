@@ -86,7 +86,10 @@ REALS: Mapping[str, tuple[str, ...]] = {
     "reported_cost": ("gen_ai.cost.total_cost", "gen_ai.usage.cost", "llm.cost.total"),
 }
 
-ALIASES: Mapping[str, tuple[str, ...]] = {**WORDS, **PARAMETERS, **WHOLES, **REALS}
+# What a later score may name its call by.
+NAMES: Mapping[str, tuple[str, ...]] = {"response_id": ("gen_ai.response.id", "llm.response.id")}
+
+ALIASES: Mapping[str, tuple[str, ...]] = {**WORDS, **PARAMETERS, **WHOLES, **REALS, **NAMES}
 
 SERVICE = "service.name"
 

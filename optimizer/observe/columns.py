@@ -146,6 +146,8 @@ class Columns:
         flags: uint8, `ERROR | STREAMED`.
         score: int32, millionths, -1 for a call.
         raw: Gives the bytes of one row's span again, for a dead letter; None where they are gone.
+        links: (n, 3) uint64, links of trace, span and response (`observe.links`), 0 absent; None
+            where nobody asked.
     """
 
     key: NDArray[np.int32]
@@ -161,6 +163,7 @@ class Columns:
     flags: NDArray[np.uint8]
     score: NDArray[np.int32]
     raw: Callable[[int], bytes] | None = None
+    links: NDArray[np.uint64] | None = None
 
     def __len__(self) -> int:
         return len(self.end_ns)
@@ -171,22 +174,28 @@ class Columns:
         if chosen.dtype == np.bool_:
             chosen = np.flatnonzero(chosen)  # once, not for each array
         taken: dict[str, Any] = {name: getattr(self, name).take(chosen) for name in ARRAYS}
-        return Columns(**taken)
+        links = None if self.links is None else self.links[chosen]
+        return Columns(links=links, **taken)
 
     def part(self, start: int, stop: int) -> Columns:
         """Give rows `start` to `stop` without copying; `raw` is left behind."""
-        return Columns(**{name: getattr(self, name)[start:stop] for name in ARRAYS})
+        links = None if self.links is None else self.links[start:stop]
+        return Columns(links=links, **{name: getattr(self, name)[start:stop] for name in ARRAYS})
 
 
-ARRAYS = tuple(name for name in Columns.__dataclass_fields__ if name != "raw")
+ARRAYS = tuple(name for name in Columns.__dataclass_fields__ if name not in {"raw", "links"})
 
 
 def join(parts: Sequence[Columns]) -> Columns:
-    """Lay the rows of several columns end to end; `raw` is left behind."""
+    """Lay the rows of several columns end to end; `raw` is left behind.
+
+    Links are kept where every part has them.
+    """
     joined: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS
     }
-    return Columns(**joined)
+    links = [part.links for part in parts if part.links is not None]
+    return Columns(links=np.concatenate(links) if len(links) == len(parts) else None, **joined)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
