@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from optimizer.observe.aliases import ALIASES, STAMP, WORDS
+from optimizer.producers import Producer
 
 _STAMPS = frozenset(name for names in ALIASES.values() for name in names if name.startswith(STAMP))
 _CONVENTIONS = _STAMPS | {
@@ -40,11 +41,13 @@ class Dialect:
 
     Attributes:
         scope: How the scope's name begins.
+        producer: The family it belongs to.
         names: The attributes it writes; only those are read.
         only_calls: Nearly all its spans are calls, so it does not pay to sort them out first.
     """
 
     scope: str
+    producer: Producer
     names: frozenset[str]
     only_calls: bool = False
 
@@ -53,19 +56,29 @@ class Dialect:
         return tuple(name for name in ALIASES[slot] if name in self.names)
 
 
-EVERY_ALIAS = Dialect("", frozenset(name for names in ALIASES.values() for name in names))
+_EVERY_ALIAS = frozenset(name for names in ALIASES.values() for name in names)
+# Their lists do not differ from the longest; only their families are known.
+_FAMILIES = (
+    Dialect("openinference.", Producer.OPENINFERENCE, _EVERY_ALIAS),
+    Dialect("openlit", Producer.OPENLIT, _EVERY_ALIAS),
+    Dialect("opentelemetry.instrumentation.", Producer.OPENLLMETRY, _EVERY_ALIAS),
+    Dialect("", Producer.OTHER, _EVERY_ALIAS),
+)
 
 # The first whose scope fits counts.
 DIALECTS = (
-    Dialect("opentelemetry.instrumentation.genai.", _CONVENTIONS, only_calls=True),
-    Dialect("opentelemetry.util.genai.handler", _CONVENTIONS, only_calls=True),
+    Dialect("llm-optimizer", Producer.OPTIMIZER, _CONVENTIONS, only_calls=True),
+    Dialect("opentelemetry.instrumentation.genai.", Producer.OTEL, _CONVENTIONS, only_calls=True),
+    Dialect("opentelemetry.util.genai.handler", Producer.OTEL, _CONVENTIONS, only_calls=True),
     Dialect(
         "opentelemetry.instrumentation.openai_v2",
+        Producer.OTEL,
         _CONVENTIONS | {"gen_ai.system"},
         only_calls=True,
     ),
     Dialect(
         "litellm",
+        Producer.LITELLM,
         _CONVENTIONS
         | set(WORDS["streamed"])
         | {
@@ -78,7 +91,7 @@ DIALECTS = (
             "gen_ai.cost.total_cost",
         },
     ),
-    EVERY_ALIAS,
+    *_FAMILIES,
 )
 
 
