@@ -19,7 +19,7 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not slow" -x
+	$(BIN)/python -m pytest -m "not slow" -x -n auto --dist worksteal --hypothesis-profile quick
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks $(NAME) $(if $(DATA),--data $(DATA))

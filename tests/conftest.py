@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from connectors.worlds import write
 from tests.command_line import llm_optimizer
+
+hypothesis.settings.register_profile("quick", max_examples=25)  # of tests that ask for no number
 
 WORLD = Path(__file__).parent / "worlds" / "two_routes.yaml"
 
