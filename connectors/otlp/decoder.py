@@ -12,7 +12,7 @@ from connectors.otlp.plans import Plans
 from connectors.otlp.rows import ReadAlone, columns, join, links_of, rows_of
 from optimizer.errors import DecodeFailed
 from optimizer.observe.columns import KeyTable
-from optimizer.observe.identify import Identities
+from optimizer.observe.identify import NOTHING_MORE, Identities
 from optimizer.observe.links import NO_LINK, Links
 from optimizer.observe.normalize import Normalizer
 from optimizer.observe.observer import Decoded, Refusal
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from connectors.otlp.rows import Rows
     from optimizer.observe.columns import Columns
+    from optimizer.observe.identify import Claims
     from optimizer.observe.normalize import Span
     from optimizer.observe.price import Book
     from optimizer.observe.values import Value
@@ -62,18 +63,25 @@ class OtlpDecoder:
         prices: What models cost.
         tenant: Who owns the telemetry; decided by its source.
         links: What scores will be joined by.
+        claims: What the source's telemetry is believed.
     """
 
     def __init__(
-        self, settings: Settings, prices: Book, tenant: str, links: Links = Links.NONE
+        self,
+        settings: Settings,
+        prices: Book,
+        tenant: str,
+        links: Links = Links.NONE,
+        claims: Claims = NOTHING_MORE,
     ) -> None:
         self._normalizer = Normalizer(
-            Identities(settings.routes, tenant),
+            Identities(settings.routes, tenant, claims),
             PriceTable(prices),
             trust_reported=settings.prices.trust_reported,
         )
         self._links = links
         self._plans = Plans(self._normalizer, links)
+        self._resource_keys = (*spans.RESOURCE_KEYS, *self._normalizer.identities.resource_keys)
         self._memory = Memory(self._normalizer, self._plans, KeyTable())
         self._models: set[str] = set()
 
@@ -112,7 +120,7 @@ class OtlpDecoder:
     def _json(self, body: bytes) -> _Found:
         raws: list[bytes] = []
         ones: list[_One] = []
-        for resource, scope, found in json_spans.raw_spans(body):
+        for resource, scope, found in json_spans.raw_spans(body, self._resource_keys):
             keys = self._plans.of(scope).keys
             ones += (_One(len(raws) + n, bytes(raw), keys, resource) for n, raw in enumerate(found))
             raws += (one.raw for one in ones[len(raws) :])

@@ -85,8 +85,14 @@ _REQUESTS = msgspec.json.Decoder(_Request)
 _SPANS = msgspec.json.Decoder(_Span)
 
 
-def raw_spans(body: bytes) -> Iterator[tuple[Mapping[str, Value], str, Sequence[msgspec.Raw]]]:
+def raw_spans(
+    body: bytes, resource_keys: Container[str] = RESOURCE_KEYS
+) -> Iterator[tuple[Mapping[str, Value], str, Sequence[msgspec.Raw]]]:
     """Give what matters of each resource, the name of each of its scopes, and the scope's spans.
+
+    Args:
+        body: A request.
+        resource_keys: The attributes of resources to read.
 
     Raises:
         DecodeFailed: The body is no request.
@@ -97,7 +103,7 @@ def raw_spans(body: bytes) -> Iterator[tuple[Mapping[str, Value], str, Sequence[
         raise DecodeFailed("not_otlp_json", str(fault)) from None
     for resource_spans in request.resource_spans or ():
         resource = resource_spans.resource
-        attributes = _attributes(resource.attributes if resource else None, RESOURCE_KEYS)
+        attributes = _attributes(resource.attributes if resource else None, resource_keys)
         for scope_spans in resource_spans.scope_spans or ():
             scope = scope_spans.scope
             yield attributes, (scope and scope.name) or "", scope_spans.spans or ()

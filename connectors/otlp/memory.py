@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from connectors.otlp import wire
 from connectors.otlp.kinds import MAX_SIGNATURES, NO_CALL, UNDECIDED, Kinds, Signatures
-from connectors.otlp.spans import parse, read_resource
+from connectors.otlp.spans import RESOURCE_KEYS, parse, read_resource
 from optimizer.observe.aliases import ALIASES
 from optimizer.observe.values import first, text
 
@@ -48,6 +48,7 @@ class Memory:
         self._normalizer = normalizer
         self._plans = plans
         self._table = table
+        self._resource_keys = (*RESOURCE_KEYS, *normalizer.identities.resource_keys)
         self._forget()
 
     def _forget(self) -> None:
@@ -86,7 +87,7 @@ class Memory:
         """
         source = self._sources.get(resource)
         if source is None:
-            attributes = read_resource(resource)
+            attributes = read_resource(resource, self._resource_keys)
             # With types, for 1 == 1.0 == True and only the first is a slot.
             content = tuple((key, type(value), value) for key, value in attributes.items())
             stamped = first(attributes, ARM, text) is not None

@@ -52,13 +52,17 @@ def read_attributes(found: Mapping[str, bytes], keys: Iterable[str]) -> dict[str
     return {key: any_value(found[key]) for key in keys if key in found}
 
 
-def read_resource(raw: bytes) -> dict[str, Value]:
+def read_resource(raw: bytes, keys: Iterable[str] = RESOURCE_KEYS) -> dict[str, Value]:
     """Read what matters of a resource.
+
+    Args:
+        raw: Its bytes.
+        keys: The attributes to read.
 
     Raises:
         DecodeFailed: The bytes are no resource.
     """
-    return read_attributes(parse(wire.Resource, raw).attributes, RESOURCE_KEYS)
+    return read_attributes(parse(wire.Resource, raw).attributes, keys)
 
 
 class _Statuses(dict[bytes, int]):

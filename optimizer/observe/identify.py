@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from optimizer.models import Arm, ModelConfig
 from optimizer.observe.columns import CallKey
-from optimizer.observe.values import MAX_TEXT
+from optimizer.observe.values import MAX_TEXT, first, text
 from optimizer.observe.words import undated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
+    from optimizer.observe.values import Value
     from optimizer.observe.words import Words
-    from optimizer.settings import RouteSettings
+    from optimizer.settings import RouteSettings, SourceSettings
 
 OTHER_CELL = "~other"
 PART_DEFAULTS = ("unknown", "default")  # of a service and of a route that nobody named
@@ -21,17 +23,40 @@ MAX_INFERRED = 65_536
 SAME = 1e-6  # parameters that passed through single precision still are the same
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What the telemetry of a source is believed.
+
+    Attributes:
+        tenant_attribute: The resource attribute that names the tenant; None where none may.
+    """
+
+    tenant_attribute: str | None = None
+
+
+NOTHING_MORE = Claims()
+
+
+def claims_of(source: SourceSettings) -> Claims:
+    """Give what the telemetry of a source is believed."""
+    return Claims(tenant_attribute=source.tenant_attribute)
+
+
 class Identities:
-    """Resolves the keys of one tenant's calls.
+    """Resolves the keys of one source's calls.
 
     Args:
         routes: What the settings declare of routes.
-        tenant: Who owns the telemetry; decided by its source, never by an attribute.
+        tenant: Who owns the telemetry, as its source decides.
+        claims: What the telemetry itself may say.
     """
 
-    def __init__(self, routes: Iterable[RouteSettings], tenant: str) -> None:
+    def __init__(
+        self, routes: Iterable[RouteSettings], tenant: str, claims: Claims = NOTHING_MORE
+    ) -> None:
         self._routes = {route.route: route for route in routes}
         self._tenant = tenant
+        self._claims = claims
         self._inferred: dict[tuple[str, str, str], str] = {}
 
     def declared(self, names: Iterable[str]) -> tuple[str, ...]:
@@ -39,14 +64,28 @@ class Identities:
         arms = [arm for route in self._routes.values() for arm in _arms(route)]
         return tuple(name for name in names if any(name in _distinctive(arm) for arm in arms))
 
-    def identify(self, words: Words) -> CallKey:
+    @property
+    def resource_keys(self) -> tuple[str, ...]:
+        """Give the attributes of a resource that must be read beside those always read."""
+        named = self._claims.tenant_attribute
+        return (named,) if named else ()
+
+    def tenant_of(self, resource: Mapping[str, Value]) -> str:
+        """Give who owns the telemetry of a resource: its source's tenant, unless it may say."""
+        return _part(first(resource, self.resource_keys, text) or "") or self._tenant
+
+    def identify(self, words: Words, tenant: str | None = None) -> CallKey:
         """Give what a call is summed by.
 
         A stamped arm is taken as it stands. Without one it is the first declared arm (the
         incumbent, then the candidates) that the span's model and parameters fit, else one inferred
         from model and prompt.
+
+        Args:
+            words: What the call is named.
+            tenant: What `tenant_of` its resource is; None for the source's own.
         """
-        name = route_name(self._tenant, words)
+        name = route_name(self._tenant if tenant is None else tenant, words)
         route = self._routes.get(name)
         cell = words.cell if route and route.cells else ""
         if route and cell and cell not in route.cells:

@@ -125,10 +125,10 @@ class Reading(NamedTuple):
 
 
 class Normalizer:
-    """Reads spans of one tenant.
+    """Reads spans of one source.
 
     Args:
-        identities: Resolves routes and arms.
+        identities: Resolves tenants, routes and arms.
         prices: Prices calls.
         trust_reported: What a producer reports as cost wins over published prices.
     """
@@ -147,7 +147,7 @@ class Normalizer:
             return None
         models = tuple(dict.fromkeys(filter(None, (words.response_model, words.request_model))))
         return Kind(
-            key=self.identities.identify(words),
+            key=self.identities.identify(words, self.identities.tenant_of(resource)),
             operation=words.operation,
             model=models[0] if models else "",
             provider=words.provider,

@@ -15,6 +15,8 @@ class SourceSettings:
     Attributes:
         source: Its name: what its partitions are called before their last `/`.
         tenant: Who owns its telemetry; `input.tenant` where it is not set.
+        tenant_attribute: The resource attribute that names the owner, in a source trusted to say;
+            None where nothing it says can change the owner.
     """
 
     source: str = field(
@@ -31,6 +33,15 @@ class SourceSettings:
         metadata=knob(
             "Who owns its telemetry; input.tenant where it is not set",
             Text(pattern=PART, rule="a name without /"),
+        ),
+    )
+    tenant_attribute: str | None = field(
+        default=None,
+        metadata=knob(
+            "Resource attribute that names the owner instead, where the source is trusted to say "
+            "so, such as tenant.id; a resource without it is its tenant's",
+            Text(),
+            null=True,
         ),
     )
 

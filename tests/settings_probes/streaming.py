@@ -144,6 +144,13 @@ PROBES = (
         ({"acme/shop/answer"}, {"other/shop/answer"}),
         {"sources": [{"source": "p0"}]},
     ),
+    Probe(
+        "sources[].tenant_attribute",
+        ("service.name", None),
+        routes,
+        ({"shop/shop/answer"}, {"acme/shop/answer"}),
+        {"sources": [{"source": "p0", "tenant": "acme"}]},
+    ),
     Probe("prices.trust_reported", (True, False), partial(costs, REPORTED_USD), (True, False)),
     Probe("prices.overrides", ("prices.yaml", None), partial(costs, OWN_USD), (True, False)),
     Probe(
