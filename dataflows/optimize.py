@@ -29,6 +29,7 @@ from optimizer.decisions import OptimizationDecision
 from optimizer.findings import Finding
 from optimizer.observe.observer import EDGE, Observer
 from optimizer.observe.partition import Partition, StreamRules
+from optimizer.panes import Weight
 from optimizer.shard import Shard
 from optimizer.windows import WindowSummary
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from connectors.publisher import Publisher
     from dataflows.ingest import RecordingSource
     from optimizer.ports import Vault
-    from optimizer.settings import Settings
+    from optimizer.settings import Settings, SourceSettings
 
 SECOND_NS = 1_000_000_000
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
@@ -73,6 +74,7 @@ def build(job: Job, vault: Vault) -> Dataflow:
     prices = open_prices(settings.prices)
 
     def make_observer(partition: Partition) -> Observer:
+        partition.weight = weight_of(settings.source(partition.name))
         decoder = RecordDecoder(settings, prices, partition.name)
         return Observer(partition, decoder, settings.stream.shard_groups)
 
@@ -96,6 +98,11 @@ def rules_of(settings: Settings) -> StreamRules:
         skew_ns=round(stream.max_skew_secs * SECOND_NS),
         dedupe_ns=round(stream.dedupe_secs * SECOND_NS),
     )
+
+
+def weight_of(source: SourceSettings) -> Weight:
+    """Give what the calls of a source stand for, to thousandths of a call."""
+    return Weight(round(1000 * source.sampling_factor), biased=source.tail_sampled)
 
 
 def _limits(settings: Settings) -> Callable[[str], float]:

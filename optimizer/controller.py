@@ -201,13 +201,13 @@ def _served(records: Mapping[str, Record], scene: Scene) -> dict[str, Served]:
 
 def _one_served(arm: str, one: Record, newest: WindowSummary | None) -> Served:
     current_calls = newest.calls - newest.errors if newest else 0
-    enough = newest is not None and current_calls >= CURRENT_CALLS
+    enough = newest is not None and not newest.biased and current_calls >= CURRENT_CALLS
     return Served(
         profile=profile(arm, one, datetime.fromtimestamp(one.end * 60, UTC)),
         mix=Mix(
             one.tokens_in / one.calls, one.tokens_out / one.calls, one.tokens_cached / one.calls
         ),
-        calls_per_hour=60 * one.calls / one.minutes,
+        calls_per_hour=60 * one.calls_a_minute,
         cost_usd=one.cost_usd / one.priced if one.priced else None,
         latency_log_sd=one.latency_log_sd,
         scores=one.scores,

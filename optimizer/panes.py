@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 PANE_NS = 10_000_000_000
 MINUTE_NS = 60_000_000_000
 
-# What is summed over calls. Logs are log2 in units of 2^-16 of nanoseconds, nano-dollars and
-# tokens, `_log2` their squares in the same unit, rounded for each call; scores are millionths.
-SUMS = (
+# What is measured of each call and summed. Logs are log2 in units of 2^-16 of nanoseconds,
+# nano-dollars and tokens, `_log2` their squares in the same unit, rounded for each call; scores are
+# millionths.
+MEASURED = (
     "calls",
     "errors",
     "streamed",
@@ -46,6 +47,13 @@ SUMS = (
     "score",
     "score_square",
 )
+# What follows from those for a whole pane, worked out once when it is sealed.
+DERIVED = (
+    "calls_milli",  # thousandths of the calls that these stand for
+    "spend_nusd",  # what those cost, as an estimate
+    "biased",  # calls that were chosen for how they went
+)
+SUMS = (*MEASURED, *DERIVED)
 AT = {name: place for place, name in enumerate(SUMS)}
 
 # The four sketched metrics. A sketch code is row << 13 | metric << 11 | bucket.
@@ -64,6 +72,33 @@ SLOT_SUMS = (
     "score",
 )
 SLOT_COLUMNS = [AT[name] for name in SLOT_SUMS]
+
+
+class Weight(NamedTuple):
+    """What the calls of a source stand for.
+
+    Attributes:
+        milli: Thousandths of calls that each stands for, 1000 for itself alone.
+        biased: They were chosen for how they went: failed and slow ones are over-represented.
+    """
+
+    milli: int = 1000
+    biased: bool = False
+
+
+ITSELF = Weight()
+
+
+def derive(measured: Ints, weight: Weight = ITSELF) -> Ints:
+    """Give (rows, len(SUMS)) the sums that follow from (rows, len(MEASURED)) measured ones."""
+    sums = np.zeros((len(measured), len(SUMS)), np.int64)
+    sums[:, : len(MEASURED)] = measured
+    calls, cost_nusd = measured[:, AT["calls"]], measured[:, AT["cost_nusd"]]
+    whole, rest = divmod(weight.milli, 1000)  # apart, or the product would leave 64 bits
+    sums[:, AT["calls_milli"]] = calls * weight.milli
+    sums[:, AT["spend_nusd"]] = cost_nusd * whole + (cost_nusd * rest + 500) // 1000
+    sums[:, AT["biased"]] = calls * weight.biased
+    return sums
 
 
 class ArmKey(NamedTuple):

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     Output = WindowSummary | Finding | OptimizationDecision
 
-VERSION = 1
+VERSION = 2
+READS = (1, VERSION)  # 1 knew neither estimates nor sampling
 
 
 class Shard:
@@ -113,9 +114,9 @@ class Shard:
             NotFound: A piece is missing.
         """
         content: dict[str, Any] = msgspec.msgpack.decode(state, strict=False)
-        if content["version"] != VERSION:
+        if content["version"] not in READS:
             raise UnknownVersion(
-                f"shard state has version {content['version']}: this program reads {VERSION}; "
+                f"shard state has version {content['version']}: this program reads {READS}; "
                 "resume with the program that wrote it, or start from an empty recovery folder"
             )
         self.windows = Windows.load(content["windows"], self.windows.marks, self._pieces)

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from optimizer.panes import METRIC_SHIFT, ROW_SHIFT, SLOT_SUMS, SUMS, TTFT, ArmKey, Pane
+from optimizer.panes import (
+    MEASURED,
+    METRIC_SHIFT,
+    ROW_SHIFT,
+    SLOT_SUMS,
+    SUMS,
+    TTFT,
+    ArmKey,
+    Pane,
+    derive,
+)
 from optimizer.statistics.packing import (
     pack,
     pack_rising,
@@ -143,8 +153,9 @@ class Tally:
         tally._codes = [unpack_rising(content["codes"])]
         tally._counts = [unpack(content["counts"])]
         for name in ("arms", "cells", "slots"):
-            names, sums = content[name]
-            getattr(tally, name).add([tuple(row) for row in names], unpack_table(sums))
+            names, packed = content[name]
+            sums = unpack_table(packed) if name == "slots" else _sums(packed)
+            getattr(tally, name).add([tuple(row) for row in names], sums)
         return tally
 
     def _add_arms(
@@ -192,6 +203,12 @@ class ClosedTally:
         """Read what `dump` wrote."""
         names, sums, codes, counts = msgspec.msgpack.decode(state)
         arms = tuple(ArmKey._make(name) for name in names)
-        tally = cls(arms, unpack_table(sums), codes, counts)
+        tally = cls(arms, _sums(sums), codes, counts)
         tally._dumped = state
         return tally
+
+
+def _sums(packed: bytes) -> Ints:
+    """Unpack sums; those of a version that knew the measured ones alone get what follows."""
+    sums = unpack_table(packed)
+    return derive(sums) if sums.shape[1] == len(MEASURED) else sums

@@ -53,6 +53,11 @@ class WindowSummary:
         score_mean: Their mean.
         score_sd: Their standard deviation.
         partial: The replay ended before the window did.
+        calls_estimated: How many calls there were, sampled ones counted for those they stand for.
+        spend_usd: What those cost together, by the same count.
+        estimated: Some call stands for more than itself; else both are `calls` and `cost_usd`.
+        biased: Calls of tail-sampled sources, chosen for how they went. A window with any tells
+            nothing of the share of errors, of latency, or of what a call usually costs.
     """
 
     route: str
@@ -84,3 +89,7 @@ class WindowSummary:
     score_mean: float | None
     score_sd: float
     partial: bool = False
+    calls_estimated: float = 0.0
+    spend_usd: float = 0.0
+    estimated: bool = False
+    biased: int = 0

@@ -89,6 +89,8 @@ def a_summary(**changes) -> WindowSummary:
         "scores": scores,
         "score_mean": 0.8 if scores else None,
         "score_sd": 0.3,
+        "calls_estimated": changes.get("calls_estimated", float(calls)),
+        "spend_usd": changes.get("cost_usd", cost_usd * calls),
     }
     return WindowSummary(**(values | changes))
 

@@ -48,20 +48,28 @@ def _minute(at: datetime) -> str:
 
 
 def _window(summary: WindowSummary) -> str:
-    parts = [f"{summary.kind:<3}", f"{summary.arm}", f"{summary.calls:,} calls"]
+    parts = [f"{summary.kind:<3}", f"{summary.arm}", _calls(summary)]
     if summary.latency_p95_ms is not None:
         parts.append(f"p50 {summary.latency_p50_ms:,.0f} ms, p95 {summary.latency_p95_ms:,.0f} ms")
     if summary.calls:
         parts.append(f"{summary.errors / summary.calls:.1%} errors")
     if summary.priced:
-        parts.append(f"${summary.cost_usd:,.2f}")
+        about = "about " if summary.estimated else ""
+        parts.append(f"{about}${summary.spend_usd if about else summary.cost_usd:,.2f}")
     if summary.priced < summary.calls:
         parts.append(f"{summary.calls - summary.priced:,} unpriced")
     if summary.score_mean is not None:
         parts.append(f"score {summary.score_mean:.2f} of {summary.scores:,}")
+    if summary.biased:
+        parts.append(f"({summary.biased:,} of tail-sampled sources: not judged)")
     if summary.partial:
         parts.append("(cut short by the end)")
     return "  ".join(parts)
+
+
+def _calls(summary: WindowSummary) -> str:
+    seen = f"{summary.calls:,} calls"
+    return f"{seen} of about {summary.calls_estimated:,.0f}" if summary.estimated else seen
 
 
 def _finding(finding: Finding) -> str:

@@ -11,16 +11,19 @@ from optimizer.observe.deduplicate import SeenIds
 from optimizer.panes import (
     AT,
     COST,
+    ITSELF,
     LATENCY,
+    MEASURED,
     METRIC_SHIFT,
     PANE_NS,
     ROW_SHIFT,
     SLOT_COLUMNS,
-    SUMS,
     TOKENS,
     TTFT,
     ArmKey,
     Pane,
+    Weight,
+    derive,
 )
 from optimizer.statistics.sketch import bucket_of, count_runs, log2_fixed
 
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-_WIDTH = len(SUMS)
+_WIDTH = len(MEASURED)
 _CHUNK = 8192  # calls measured at once: what they add fits the processor's cache
 _LOG_COLUMNS = {
     LATENCY: AT["latency_log"],
@@ -43,7 +46,7 @@ class Measures(NamedTuple):
     """What a batch of calls adds to its panes.
 
     Attributes:
-        values: (n, len(SUMS)) what each call adds to the sums of its key.
+        values: (n, len(MEASURED)) what each call adds to the sums of its key.
         rows: (k,) the call of each code.
         codes: (k,) metric and bucket, without the row.
     """
@@ -140,7 +143,7 @@ class OpenPane:
 
     Attributes:
         ids: The ids of the calls in it.
-        sums: (keys, len(SUMS)), grown with the key table.
+        sums: (keys, len(MEASURED)), grown with the key table.
         codes: Sketch codes by arm code, a list of arrays that is only appended to.
         slots: (key code, slot, values) of the calls that carry a slot.
     """
@@ -210,7 +213,14 @@ class OpenPane:
         self.codes = [(code_of[c >> ROW_SHIFT] << ROW_SHIFT) | (c & low) for c in self.codes]
         self.slots = [(code_of[keys], slots, values) for keys, slots, values in self.slots]
 
-    def seal(self, partition: str, pane: int, late_at_ns: int, table: KeyTable) -> Pane:
+    def seal(
+        self,
+        partition: str,
+        pane: int,
+        late_at_ns: int,
+        table: KeyTable,
+        weight: Weight = ITSELF,
+    ) -> Pane:
         """Give what was added as a pane; rows, cells and slots sorted by name."""
         arm_of, rank = table.order()
         live = np.flatnonzero(self.sums[: len(table)].any(axis=1))
@@ -230,10 +240,10 @@ class OpenPane:
             start_ns=pane * PANE_NS,
             late_at_ns=late_at_ns,
             arms=tuple(ArmKey._make(table.keys[code][:3]) for code in arm_codes.tolist()),
-            sums=sums,
+            sums=derive(sums, weight),
             cell_rows=row_of[in_cell],
             cell_names=tuple(table.keys[code].cell for code in in_cell.tolist()),
-            cell_sums=self.sums[in_cell],
+            cell_sums=derive(self.sums[in_cell], weight),
             slots=lines,
             slot_sums=slot_sums,
             codes=codes,

@@ -17,7 +17,7 @@ import numpy as np
 from optimizer.observe.columns import Columns, DeadLetter, KeyTable, Record
 from optimizer.observe.deduplicate import SealedIds
 from optimizer.observe.open_panes import OpenPane, Settled
-from optimizer.panes import FINAL_NS, PANE_NS, Mark, Pane
+from optimizer.panes import FINAL_NS, ITSELF, PANE_NS, Mark, Pane, Weight
 
 RENEW_KEYS = 1 << 15  # keys in the table before those that are gone are looked for
 
@@ -56,13 +56,15 @@ class Partition:
 
     Attributes:
         name: The partition.
+        weight: What its calls stand for: a setting of its source, so no part of its state.
         table: Codes of the keys in its columns.
         watermark_ns: Everything before it has been seen, late calls apart; -1 at first.
         counts: What became of the calls: `counted`, `scores`, `duplicate`, `late`, ...
     """
 
-    def __init__(self, name: str, rules: StreamRules) -> None:
+    def __init__(self, name: str, rules: StreamRules, weight: Weight = ITSELF) -> None:
         self.name = name
+        self.weight = weight
         self.table = KeyTable()
         self.watermark_ns = -1
         self.counts: Counter[str] = Counter()
@@ -173,7 +175,7 @@ class Partition:
             return None
         correction = OpenPane()
         correction.add(rows.take(new), self.table)
-        return correction.seal(self.name, pane, self.watermark_ns, self.table)
+        return correction.seal(self.name, pane, self.watermark_ns, self.table, self.weight)
 
     def _advance(
         self, watermark_ns: int, corrections: list[Pane], dead: list[DeadLetter]
@@ -190,7 +192,7 @@ class Partition:
         for pane in done:
             current = self.open.pop(pane)
             self._count(current.settle(self.table))
-            panes.append(current.seal(self.name, pane, -1, self.table))
+            panes.append(current.seal(self.name, pane, -1, self.table, self.weight))
             self.sealed[pane] = SealedIds(current.ids.sorted().tobytes())
             self._usual = len(current.ids)
         self._forget()

@@ -13,7 +13,7 @@ from optimizer.observe.columns import CallKey, KeyTable
 from optimizer.observe.deduplicate import SealedIds, SeenIds
 from optimizer.observe.open_panes import OpenPane
 from optimizer.observe.partition import Partition
-from optimizer.panes import SLOT_SUMS, SUMS
+from optimizer.panes import MEASURED, SLOT_SUMS
 from optimizer.pieces import Pieces
 from optimizer.statistics.packing import (
     pack,
@@ -97,7 +97,7 @@ def _load_pane(content: dict[str, Any]) -> OpenPane:
     pane.ids = SeenIds(np.frombuffer(content["ids"], np.uint64))
     live = unpack_rising(content["keys"])
     if len(live):
-        pane.sums = np.zeros((int(live.max()) + 1, len(SUMS)), np.int64)
+        pane.sums = np.zeros((int(live.max()) + 1, len(MEASURED)), np.int64)
         pane.sums[live] = unpack_table(content["sums"])
     codes = unpack_rising(content["codes"]).astype(np.int32)
     pane.codes = [np.repeat(codes, unpack(content["counts"]))]

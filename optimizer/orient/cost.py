@@ -34,7 +34,7 @@ AT_ONCE = 0
 
 def log_cost(summary: WindowSummary) -> Sample | None:
     """Give the log costs of a window's billed calls."""
-    if summary.cost_log is None:
+    if summary.cost_log is None or summary.biased:
         return None
     return Sample(summary.billed, summary.cost_log, summary.cost_log_sd)
 
@@ -86,13 +86,13 @@ def _day(minute: int) -> int:
 def _spent(memory: Memory, scene: Scene) -> tuple[int, float]:
     minute = scene.windows.get(WindowKind.MINUTE, {})
     before = spent_today(memory, scene.minute)
-    return _day(scene.minute), before + math.fsum(one.cost_usd for one in minute.values())
+    return _day(scene.minute), before + math.fsum(one.spend_usd for one in minute.values())
 
 
 def _dear_calls(scene: Scene) -> Iterator[Sign]:
     limit = scene.thresholds.cost_per_request
     for arm, summary in scene.windows.get(WindowKind.QUARTER, {}).items():
-        if summary.priced < LEAST_PRICED:
+        if summary.priced < LEAST_PRICED or summary.biased:
             continue
         mean = summary.cost_usd / summary.priced
         if mean > limit or ("cost_per_request", arm) in scene.open:

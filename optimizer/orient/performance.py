@@ -34,7 +34,7 @@ WARNING_Z = 4.0
 
 def log_latency(summary: WindowSummary) -> Sample | None:
     """Give the log latencies of a window's successful calls."""
-    if summary.latency_log is None:
+    if summary.latency_log is None or summary.biased:
         return None
     return Sample(summary.calls - summary.errors, summary.latency_log, summary.latency_log_sd)
 
@@ -66,17 +66,24 @@ class Performance:
 def _limits(scene: Scene) -> Iterator[Sign]:
     error_limit = scene.thresholds.error_rate_pct / 100
     for kind in (WindowKind.MINUTE, WindowKind.SLIDING):
-        for arm, summary in scene.windows.get(kind, {}).items():
+        for arm, summary in _fair(scene, kind):
             failing = surely_exceeds(summary.errors, summary.calls, error_limit, RISK)
             # One quiet minute ends nothing: only the longer window may say that it is over.
             judged = kind is WindowKind.SLIDING and ("error_rate", arm) in scene.open
             if failing or (judged and summary.calls):
                 yield _error_rate(summary, error_limit, failing=failing)
-    for arm, summary in scene.windows.get(WindowKind.SLIDING, {}).items():
+    for arm, summary in _fair(scene, WindowKind.SLIDING):
         good = summary.calls - summary.errors
         slow = surely_exceeds(summary.latency_slow, good, SLOW_SHARE, RISK)
         if good and (slow or ("latency_threshold", arm) in scene.open):
             yield _latency_threshold(summary, scene.thresholds.latency_p95_ms, slow=slow)
+
+
+def _fair(scene: Scene, kind: WindowKind) -> Iterator[tuple[str, WindowSummary]]:
+    """Give the windows whose calls were not chosen for how they went."""
+    for arm, summary in scene.windows.get(kind, {}).items():
+        if not summary.biased:
+            yield arm, summary
 
 
 def _error_rate(summary: WindowSummary, limit: float, *, failing: bool) -> Sign:

@@ -48,6 +48,9 @@ def _both(one: WindowSummary, other: WindowSummary) -> WindowSummary:
             "priced",
             "billed",
             "cost_usd",
+            "calls_estimated",
+            "spend_usd",
+            "biased",
             "tokens_in",
             "tokens_out",
             "tokens_cached",
@@ -57,6 +60,7 @@ def _both(one: WindowSummary, other: WindowSummary) -> WindowSummary:
     return replace(
         most,
         **sums,
+        estimated=one.estimated or other.estimated,
         latency_mean_ms=mean_ms,
         latency_log=latency[0],
         latency_log_sd=latency[1],

@@ -42,6 +42,8 @@ class Record(NamedTuple):
         scores: Scores given.
         score_mean: Their mean.
         score_sd: Their standard deviation.
+        calls_estimated: How many calls there were, as `WindowSummary` estimates it.
+        biased: Calls of tail-sampled sources; with any, no latency and no cost is told.
     """
 
     seen: int
@@ -62,6 +64,13 @@ class Record(NamedTuple):
     scores: int
     score_mean: float | None
     score_sd: float
+    calls_estimated: float = 0.0
+    biased: int = 0
+
+    @property
+    def calls_a_minute(self) -> float:
+        """How many calls there were a minute, sampled ones counted for those they stand for."""
+        return (self.calls_estimated or self.calls) / self.minutes
 
 
 def record(
@@ -119,7 +128,7 @@ def profile(arm: str, record: Record, updated: datetime) -> ModelPerformanceProf
         cost_per_1k_tokens=rounded(1000 * record.cost_usd / tokens) if tokens else None,
         quality_score=rounded_if_known(record.score_mean),
         error_rate=rounded(record.errors / record.calls),
-        throughput_qps=rounded(record.calls / (60 * record.minutes)),
+        throughput_qps=rounded(record.calls_a_minute / 60),
         calls=record.calls,
         last_updated=updated,
     )
@@ -127,28 +136,31 @@ def profile(arm: str, record: Record, updated: datetime) -> ModelPerformanceProf
 
 def busiest(records: Iterable[tuple[str, Record]]) -> str:
     """Give the named arm with most calls a minute lately; `""` when there is none."""
-    rates = [(one.calls / one.minutes, arm) for arm, one in records if arm]
+    rates = [(one.calls_a_minute, arm) for arm, one in records if arm]
     return max(rates, default=(0.0, ""))[1]
 
 
 def _record(summary: WindowSummary, minute: int) -> Record:
+    fair = not summary.biased
     return Record(
         seen=minute,
         end=minute,
         minutes=MINUTES[summary.kind],
         calls=summary.calls,
         errors=summary.errors,
-        latency_mean_ms=summary.latency_mean_ms,
-        latency_p50_ms=summary.latency_p50_ms,
-        latency_p95_ms=summary.latency_p95_ms,
-        latency_p99_ms=summary.latency_p99_ms,
+        latency_mean_ms=summary.latency_mean_ms if fair else None,
+        latency_p50_ms=summary.latency_p50_ms if fair else None,
+        latency_p95_ms=summary.latency_p95_ms if fair else None,
+        latency_p99_ms=summary.latency_p99_ms if fair else None,
         latency_log_sd=summary.latency_log_sd,
-        priced=summary.priced,
-        cost_usd=summary.cost_usd,
+        priced=summary.priced if fair else 0,
+        cost_usd=summary.cost_usd if fair else 0.0,
         tokens_in=summary.tokens_in,
         tokens_out=summary.tokens_out,
         tokens_cached=summary.tokens_cached,
         scores=summary.scores,
         score_mean=summary.score_mean,
         score_sd=summary.score_sd,
+        calls_estimated=summary.calls_estimated,
+        biased=summary.biased,
     )

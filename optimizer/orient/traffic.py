@@ -56,8 +56,10 @@ class Traffic:
 
     def step(self, memory: Memory, scene: Scene) -> tuple[Memory, tuple[Sign, ...]]:
         """Count the minute's calls and compare them with what is usual."""
-        flow = memory.flow or Flow()
         minute = scene.windows.get(WindowKind.MINUTE, {})
+        if any(summary.biased for summary in minute.values()):
+            return replace(memory, flow=None), ()  # more errors would look like more traffic
+        flow = memory.flow or Flow()
         calls = sum(summary.calls for summary in minute.values())
         if not calls:
             return memory, _silent(flow, scene)

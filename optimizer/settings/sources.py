@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from optimizer.settings.kinds import PART, Text
+from optimizer.settings.kinds import PART, Number, Switch, Text
 from optimizer.settings.knobs import Knob, declared, knob
 
 
@@ -17,6 +17,9 @@ class SourceSettings:
         tenant: Who owns its telemetry; `input.tenant` where it is not set.
         tenant_attribute: The resource attribute that names the owner, in a source trusted to say;
             None where nothing it says can change the owner.
+        sampling_factor: How many calls each of its calls stands for, at least 1.
+        tail_sampled: Its calls were chosen for how they went, so that failed and slow ones are
+            over-represented: they are told, but no rate is judged and no gate is fed by them.
     """
 
     source: str = field(
@@ -42,6 +45,19 @@ class SourceSettings:
             "so, such as tenant.id; a resource without it is its tenant's",
             Text(),
             null=True,
+        ),
+    )
+    sampling_factor: float = field(
+        default=1.0,
+        metadata=knob(
+            "How many calls each of its calls stands for: 10 where 1 in 10 is kept",
+            Number(least=1, most=10_000),
+        ),
+    )
+    tail_sampled: bool = field(
+        default=False,
+        metadata=knob(
+            "Whether its calls were chosen for how they went: no rate is judged", Switch()
         ),
     )
 

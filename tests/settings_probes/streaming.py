@@ -98,6 +98,14 @@ def routes(settings: Settings) -> set[str]:
     return {each.route for each in outputs if isinstance(each, WindowSummary)}
 
 
+def summed(name: str, settings: Settings) -> float:
+    """Give what a single call counts for in the summary of its minute."""
+    outputs = outputs_of(settings, calls((1, 0)))
+    (minute,) = {each for each in outputs if isinstance(each, WindowSummary) and each.kind == "1m"}
+    found: float = getattr(minute, name)
+    return found
+
+
 REPORTED_USD, OWN_USD = 0.25, 0.0061  # the latter of 1,000 input and 100 output tokens
 OWN_PRICES = "gpt-4o: [{input: 6, output: 1}]"
 
@@ -150,6 +158,20 @@ PROBES = (
         routes,
         ({"shop/shop/answer"}, {"acme/shop/answer"}),
         {"sources": [{"source": "p0", "tenant": "acme"}]},
+    ),
+    Probe(
+        "sources[].sampling_factor",
+        (1, 10),
+        partial(summed, "calls_estimated"),
+        (1, 10),
+        {"sources": [{"source": "p0"}]},
+    ),
+    Probe(
+        "sources[].tail_sampled",
+        (False, True),
+        partial(summed, "biased"),
+        (0, 1),
+        {"sources": [{"source": "p0"}]},
     ),
     Probe("prices.trust_reported", (True, False), partial(costs, REPORTED_USD), (True, False)),
     Probe("prices.overrides", ("prices.yaml", None), partial(costs, OWN_USD), (True, False)),
