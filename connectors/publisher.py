@@ -9,37 +9,40 @@ from optimizer.decisions import OptimizationDecision
 from optimizer.findings import Finding
 from optimizer.observe.columns import DeadLetter
 from optimizer.observe.observer import Ledger
+from optimizer.panes import FINAL_NS
 from optimizer.ports import Row
 from optimizer.windows import WindowSummary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from connectors.dead_letters import DeadLetterStore
     from optimizer.ports import Log, Store
 
 DECISIONS = "llm.optimizer.decisions"
 FINDINGS = "llm.optimizer.findings"
-DEAD_LETTERS = "llm.optimizer.dlq"
+_MOST_LETTERS, _MOST_LETTER_BYTES = 1000, 1 << 20  # may wait to be written
 
 
 class Publisher:
     """Writes outputs; a finding or decision is durable when `publish` returns.
 
     Window summaries and ledgers are views of the newest only: they wait for `flush`, so that a
-    minute's thousand windows never stand before a decision.
+    minute's thousand windows never stand before a decision. Dead letters wait too, a few: the
+    snapshot comes after the flush, so a crash repeats what it lost.
 
     Args:
         log: Where findings and decisions go, as CloudEvents.
-        dead: Where dead letters go; they may hold content, so it is a log of their own.
+        dead: Where dead letters go; they may hold content, so it is a store of their own.
         store: Where views go.
         service_name: Names the source of the events.
-        watch: Sees every output, after it is durable.
+        watch: Sees every output, after it is durable or waits.
     """
 
     def __init__(
         self,
         log: Log,
-        dead: Log,
+        dead: DeadLetterStore,
         store: Store,
         service_name: str,
         watch: Callable[[Any], None] = lambda _: None,
@@ -50,6 +53,8 @@ class Publisher:
         self._service_name = service_name
         self._watch = watch
         self._waiting: dict[tuple[str, str], Row] = {}
+        self._letters: list[DeadLetter] = []
+        self._letter_bytes = 0
 
     def publish(self, outputs: Iterable[Any]) -> None:
         """Write outputs in their order."""
@@ -60,15 +65,13 @@ class Publisher:
             if mine:
                 self._log.append(topic, [(each.route, self._event(each)) for each in mine])
                 self._store.put(view, [_view(each) for each in mine])
-        dead = [(each.partition, to_json(each)) for each in outputs if isinstance(each, DeadLetter)]
-        if dead:
-            self._dead.append(DEAD_LETTERS, dead)
         for output in outputs:
             self._wait(output)
             self._watch(output)
 
     def flush(self) -> None:
-        """Write the views that wait."""
+        """Write the views and the dead letters that wait."""
+        self._write_letters()
         views: dict[str, list[Row]] = {}
         for (view, _), row in self._waiting.items():
             views.setdefault(view, []).append(row)
@@ -86,6 +89,24 @@ class Publisher:
                 self._waiting["windows", row.key] = row
             case Ledger():
                 self._waiting["ledgers", output.partition] = _ledger(output)
+                self._forget(output.watermark_ns)
+            case DeadLetter():
+                self._letters.append(output)
+                self._letter_bytes += len(output.body)
+                if len(self._letters) >= _MOST_LETTERS or self._letter_bytes >= _MOST_LETTER_BYTES:
+                    self._write_letters()
+
+    def _forget(self, now_ns: int) -> None:
+        """Let go, once an hour, of dead letters too old; the final watermark is no time."""
+        if now_ns < FINAL_NS and self._dead.is_time_to_forget(now_ns):
+            self._write_letters()
+            self._dead.forget(now_ns)
+
+    def _write_letters(self) -> None:
+        if self._letters:
+            self._dead.put(self._letters)
+            self._letters.clear()
+            self._letter_bytes = 0
 
 
 _TOPICS = {OptimizationDecision: (DECISIONS, "decisions"), Finding: (FINDINGS, "findings")}

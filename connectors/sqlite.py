@@ -37,7 +37,7 @@ class Database:
 
     Args:
         path: The file; it and its folder are created when they are not there.
-        schema: One `CREATE TABLE IF NOT EXISTS`.
+        schema: What makes its tables where they are not there yet.
         timeout_secs: How long to wait for another process that writes.
         synchronous: `FULL` survives a loss of power at any moment, `NORMAL` may then lose the
             newest transactions, but never a part of one.
@@ -60,7 +60,7 @@ class Database:
                 self._check_version()
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute(f"PRAGMA synchronous = {synchronous}")
-                self._connection.execute(schema)
+                self._connection.executescript(schema)
             except BaseException:
                 self._connection.close()
                 raise

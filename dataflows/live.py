@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from connectors.api.console import Console
 from connectors.api.opening import open_log, open_store
 from connectors.configuration import load, located
+from connectors.dead_letters import DeadLetterStore
+from connectors.dead_letters.store import FILE as LETTERS
 from connectors.following import PARTITION, Follower
 from connectors.journal import note, open_journal
 from connectors.publisher import Publisher
@@ -99,10 +101,10 @@ def open_publisher(
 ) -> Publisher:
     """Open log, dead letters and store for as long as the stack is open."""
     database, timeout = settings.database.connection_string, settings.database.timeout_secs
-    letters = database if database == "memory://" else f"sqlite://{data / 'dead_letters.db'}"
+    letters = None if database == "memory://" else data / LETTERS
     return Publisher(
         stack.enter_context(closing(open_log(database, timeout))),
-        stack.enter_context(closing(open_log(letters, timeout))),
+        stack.enter_context(closing(DeadLetterStore(letters, settings.dead_letters, timeout))),
         stack.enter_context(closing(open_store(database, timeout))),
         settings.service.name,
         watch,

@@ -5,10 +5,17 @@ from __future__ import annotations
 import pytest
 
 from optimizer.settings import keys_in_force
-from tests.settings_probes import arms, deciding, noticing, running, streaming
+from tests.settings_probes import arms, deciding, letters, noticing, running, streaming
 from tests.settings_probes.probe import Probe
 
-PROBES = (*arms.PROBES, *deciding.PROBES, *noticing.PROBES, *running.PROBES, *streaming.PROBES)
+PROBES = (
+    *arms.PROBES,
+    *deciding.PROBES,
+    *letters.PROBES,
+    *noticing.PROBES,
+    *running.PROBES,
+    *streaming.PROBES,
+)
 KEYS = {probe.key for probe in PROBES}
 
 

@@ -249,6 +249,7 @@ class DeadLetter:
         body: The bytes: the record's, or a record of the one span alone.
         kind: What those bytes are, so that they can be read again.
         stamp_ns: When its record was taken.
+        place: Its number among the dead letters of its record.
     """
 
     partition: str
@@ -258,3 +259,4 @@ class DeadLetter:
     body: bytes = field(repr=False)
     kind: RecordKind = RecordKind.OTLP
     stamp_ns: int = 0
+    place: int = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -109,6 +110,14 @@ class Observer:
 
     def take(self, record: Record) -> Iterator[Target]:
         """Take one record; nothing it holds can stop the stream."""
+        letters = count()
+        for target, item in self._outcome(record):
+            if isinstance(item, DeadLetter):
+                yield target, replace(item, place=next(letters))
+            else:
+                yield target, item
+
+    def _outcome(self, record: Record) -> Iterator[Target]:
         self.partition.counts["records"] += 1
         minute = self.partition.watermark_ns // MINUTE_NS
         try:

@@ -1,5 +1,6 @@
 """Every knob: default, unit, range; a mapping is validated with all its faults at once."""
 
+from optimizer.settings.dead_letters import DeadLetterSettings, LetterBytes
 from optimizer.settings.example_file import example
 from optimizer.settings.faults import masked, nearest, unknown
 from optimizer.settings.json_schema import schema
@@ -46,12 +47,14 @@ __all__ = [
     "ConstraintSettings",
     "CostPerformanceConfig",
     "DatabaseSettings",
+    "DeadLetterSettings",
     "DecisionSettings",
     "DeploymentMode",
     "InputSettings",
     "IntegrationSettings",
     "Items",
     "Knob",
+    "LetterBytes",
     "LogLevel",
     "ObservabilitySettings",
     "OptimizationMode",

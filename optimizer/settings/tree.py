@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from optimizer.settings.dead_letters import DeadLetterSettings
 from optimizer.settings.kinds import Choice
 from optimizer.settings.knobs import Items, Knob, declared, knob, members, walk
 from optimizer.settings.policy import (
@@ -42,6 +43,7 @@ class Settings:
     input: InputSettings = field(default_factory=InputSettings)
     stream: StreamSettings = field(default_factory=StreamSettings)
     recovery: RecoverySettings = field(default_factory=RecoverySettings)
+    dead_letters: DeadLetterSettings = field(default_factory=DeadLetterSettings)
     autonomy: Autonomy = field(
         default=Autonomy.RECOMMEND,
         metadata=knob(

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from connectors.dead_letters import DeadLetterStore
 from connectors.logs.memory import MemoryLog
 from connectors.publisher import Publisher
 from connectors.stores.memory import MemoryStore
@@ -80,6 +81,6 @@ def run_source(
         windows += isinstance(output, WindowSummary)
         watch(output)
 
-    publisher = Publisher(MemoryLog(), MemoryLog(), MemoryStore(), "bench", see)
+    publisher = Publisher(MemoryLog(), DeadLetterStore(), MemoryStore(), "bench", see)
     execute(Job(settings=made, source=source, publisher=publisher, recovery=recovery))
     return windows

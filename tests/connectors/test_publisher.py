@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
+from connectors.dead_letters import DeadLetterStore, Wanted
 from connectors.logs.memory import MemoryLog
-from connectors.publisher import DEAD_LETTERS, DECISIONS, FINDINGS, Publisher
+from connectors.publisher import DECISIONS, FINDINGS, Publisher
 from connectors.stores.memory import MemoryStore
 from optimizer.observe.columns import DeadLetter
 from optimizer.observe.observer import Ledger
@@ -13,7 +14,7 @@ from tests.builders import a_decision, a_finding, a_summary
 
 
 def test_each_output_goes_where_it_belongs() -> None:
-    log, dead, store, seen = MemoryLog(), MemoryLog(), MemoryStore(), []
+    log, dead, store, seen = MemoryLog(), DeadLetterStore(), MemoryStore(), []
     publisher = Publisher(log, dead, store, "svc", seen.append)
     letter = DeadLetter(partition="p", offset=7, reason="not_json", detail="x", body=b"\xff")
     outputs = [a_finding(), a_decision(), a_summary(), letter, Ledger("p", 5, {"spans": 3})]
@@ -27,17 +28,17 @@ def test_each_output_goes_where_it_belongs() -> None:
         assert entry.key == event["subject"] == event["data"]["route"]
     assert store.get("decisions", a_decision().id)
     assert store.get("findings", a_finding().id)
-    (entry,) = dead.read(DEAD_LETTERS)
-    assert json.loads(entry.value)["reason"] == "not_json"
     assert list(store.scan("windows")) == []
     publisher.flush()
+    ((kept, body),) = dead.bodies(dead.find(Wanted()))
+    assert (kept.reason, kept.offset, body) == ("not_json", 7, b"\xff")
     assert len(list(store.scan("windows"))) == 1
     assert json.loads(store.get("ledgers", "p").value) == {"spans": 3}
 
 
 def test_only_the_newest_window_of_an_arm_is_kept_as_a_view() -> None:
     store = MemoryStore()
-    publisher = Publisher(MemoryLog(), MemoryLog(), store, "svc")
+    publisher = Publisher(MemoryLog(), DeadLetterStore(), store, "svc")
     publisher.publish([a_summary(calls=1), a_summary(calls=2)])
     publisher.flush()
     (row,) = store.scan("windows")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.codecs import to_json
 from connectors.configuration import load, located
+from connectors.dead_letters import DeadLetterStore
 from connectors.logs.memory import MemoryLog
 from connectors.publisher import DECISIONS, FINDINGS, Publisher
 from connectors.recordings import open_reader
@@ -28,7 +29,8 @@ class Kept:
     """What a job has said, through any number of stops and resumptions."""
 
     def __init__(self) -> None:
-        self.log, self.dead, self.store = MemoryLog(), MemoryLog(), MemoryStore()
+        self.log, self.store = MemoryLog(), MemoryStore()
+        self.dead = DeadLetterStore()
         self.outputs: list[Any] = []
         self.publisher = Publisher(self.log, self.dead, self.store, "svc", self.see)
 

@@ -63,6 +63,7 @@ observability: {log_level: info, json_logging: false, metrics_endpoint: null,
 input: {path: null, tenant: default}
 stream: {allowed_disorder_secs: 15, max_skew_secs: 30, dedupe_secs: 120, shard_groups: 8}
 recovery: {interval_secs: 5}
+dead_letters: {bytes: keep, retention_days: 7, max_mb: 256}
 autonomy: recommend
 decisions: {risk_profile: balanced, cooldown_secs: 3600, pending_ttl_secs: 86400}
 constraints: {max_error_rate_pct: 5, max_latency_p95_ms: 3000, min_quality: 0.75,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from connectors.configuration import load, located
+from connectors.dead_letters import DeadLetterStore
 from connectors.logs.memory import MemoryLog
 from connectors.publisher import Publisher
 from connectors.recordings import open_reader
@@ -41,7 +42,7 @@ class Story:
         reader = open_reader(folder)
         config = folder / "config.yaml"
         said: list = []
-        publisher = Publisher(MemoryLog(), MemoryLog(), MemoryStore(), "story", said.append)
+        publisher = Publisher(MemoryLog(), DeadLetterStore(), MemoryStore(), "story", said.append)
         source = RecordingSource(reader, reader.manifest.partitions)
         settings = located(load(config, {}), config)
         execute(Job(settings=settings, source=source, publisher=publisher, recovery=None))
