@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import reduce
+from operator import getitem
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from optimizer.settings import (
+    MASK,
     PREFIX,
     Items,
     Knob,
@@ -66,7 +69,7 @@ def located(settings: Settings, path: Path | None) -> Settings:
 def show(settings: Settings) -> str:
     """Write all settings as YAML that loads to the same; only passwords are masked."""
     return yaml.dump(
-        _without_passwords(as_mapping(settings)),
+        _without_passwords(_without_secrets(as_mapping(settings))),
         Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,
@@ -177,6 +180,16 @@ def _value(text: str, node: Knob | Items) -> tuple[object, list[str]]:
     if isinstance(node, Knob) and isinstance(node.kind, Text):
         return (None if node.null and text == "null" else text), []
     return _parse(text)
+
+
+def _without_secrets(mapping: dict[str, Any]) -> dict[str, Any]:
+    """Mask the values of knobs that are never shown, in place."""
+    for key, node in variables().values():
+        if isinstance(node, Knob) and node.secret:
+            *sections, name = key.split(".")
+            place = reduce(getitem, sections, mapping)
+            place[name] = place[name] and MASK
+    return mapping
 
 
 def _without_passwords(value: Any) -> Any:

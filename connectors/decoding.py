@@ -28,7 +28,7 @@ class RecordDecoder:
 
     def __init__(self, settings: Settings, prices: Book, partition: str) -> None:
         self._source = settings.source(partition)
-        claims = claims_of(self._source)
+        claims = claims_of(settings, self._source)
         self._spans = OtlpDecoder(settings, prices, self._source.tenant, claims=claims)
 
     def decode(self, record: Record, table: KeyTable) -> Decoded:

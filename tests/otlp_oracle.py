@@ -12,7 +12,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status, TracesData
 from connectors.otlp.dialects import dialect_of
 from optimizer.errors import DecodeFailed
 from optimizer.events import Call
-from optimizer.observe.identify import Identities
+from optimizer.observe.identify import NOTHING_MORE, Identities
 from optimizer.observe.normalize import Normalizer, Span
 from optimizer.observe.price import PriceTable
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
+    from optimizer.observe.identify import Claims
     from optimizer.observe.price import Book
     from optimizer.observe.values import Value
     from optimizer.settings import Settings
@@ -40,10 +41,12 @@ class Verdict(NamedTuple):
     others: int
 
 
-def judge(body: bytes, settings: Settings, prices: Book, tenant: str) -> Verdict:
+def judge(
+    body: bytes, settings: Settings, prices: Book, tenant: str, claims: Claims = NOTHING_MORE
+) -> Verdict:
     """Read a request span by span, in the slow and obvious way."""
     normalizer = Normalizer(
-        Identities(settings.routes, tenant),
+        Identities(settings.routes, tenant, claims),
         PriceTable(prices),
         trust_reported=settings.prices.trust_reported,
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from optimizer.settings import keys_in_force
-from tests.settings_probes import arms, deciding, letters, noticing, running, streaming
+from tests.settings_probes import arms, claiming, deciding, letters, noticing, running, streaming
 from tests.settings_probes.probe import Probe
 
 PROBES = (
     *arms.PROBES,
+    *claiming.PROBES,
     *deciding.PROBES,
     *letters.PROBES,
     *noticing.PROBES,

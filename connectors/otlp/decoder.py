@@ -96,7 +96,8 @@ class OtlpDecoder:
         Returns:
             Its calls in the order of their spans; the spans that are calls but cannot be used,
             with their bytes; and the counts `spans`, `calls`, `other_spans` (neither calls nor
-            refused), `unpriced` and `unpriced:<model>`.
+            refused), `unpriced` and `unpriced:<model>`, and where stamps are checked `unsigned`
+            and `badly_signed`.
 
         Raises:
             DecodeFailed: Nothing of it can be read.
@@ -149,6 +150,7 @@ class OtlpDecoder:
             "spans": found.spans,
             "calls": len(made),
             "other_spans": found.spans - len(made) - len(refused),
+            **kinds.doubts(rows.kind),
             **self._unpriced(rows, made),
         }
         return Decoded(made, refused, {name: count for name, count in counts.items() if count})

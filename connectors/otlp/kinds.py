@@ -8,6 +8,7 @@ import numpy as np
 
 from connectors.otlp.any_value import any_value
 from optimizer.observe.columns import STREAMED
+from optimizer.observe.stamps import Proof
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,6 +47,10 @@ class Facts(NamedTuple):
     reported: NDArray[np.int64]
 
 
+_ALL = len(Facts._fields)
+_PROOF = _ALL  # a row behind the facts; looked at only where stamps are checked
+
+
 class Kinds:
     """Codes of kinds, and their facts as arrays; no output may depend on a code.
 
@@ -61,7 +66,7 @@ class Kinds:
         self._normalizer = normalizer
         self._codes: dict[Kind, int] = {}
         self._words: dict[bytes, bytes] = {}
-        self._facts = np.zeros((len(Facts._fields), 64), np.int64)
+        self._facts = np.zeros((_ALL + 1, 64), np.int64)
 
     def code(self, kind: Kind) -> int:
         """Give the code of a kind, a new one at first sight."""
@@ -79,6 +84,7 @@ class Kinds:
                 kind.silent_tokens_out,
                 kind.slot,
                 self._normalizer.counts_reported(kind),
+                kind.proof,
             )
         return code
 
@@ -97,7 +103,14 @@ class Kinds:
 
     def facts(self, codes: NDArray[np.int64]) -> Facts:
         """Give the facts of coded kinds; those of `NO_CALL` mean nothing."""
-        return Facts(*self._facts[:, codes])
+        return Facts(*self._facts[:_ALL, codes])
+
+    def doubts(self, codes: NDArray[np.int64]) -> dict[str, int]:
+        """Count the calls whose stamps are not signed, or not rightly, where that is checked."""
+        if not self._normalizer.checks_stamps:
+            return {}
+        counts = np.bincount(self._facts[_PROOF, codes], minlength=len(Proof)).tolist()
+        return {proof.name.lower(): counts[proof] for proof in Proof if proof is not Proof.SOUND}
 
 
 class Signatures(dict[tuple[bytes, ...], int]):

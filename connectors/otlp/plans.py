@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from connectors.otlp.dialects import dialect_of
-from optimizer.observe.aliases import NAMES, PARAMETERS, REALS, WHOLES, WORDS
+from optimizer.observe.aliases import NAMES, PARAMETERS, PROOFS, REALS, WHOLES, WORDS
 from optimizer.observe.links import Links
 
 if TYPE_CHECKING:
@@ -78,6 +78,9 @@ class Plans:
     def __init__(self, normalizer: Normalizer, links: Links = Links.NONE) -> None:
         self._parameters = (*PROMPTS, *normalizer.identities.declared(PARAMETERS.keys() - PROMPTS))
         self._reals = tuple(REALS) if normalizer.trust_reported else ("ttft",)
+        # Where stamps are checked, all of a stamp is words: one verdict for each there is.
+        self._checks = normalizer.checks_stamps
+        self._wholes = tuple(name for name in WHOLES if name != "slot" or not self._checks)
         self._names = tuple(NAMES) if links is Links.RESPONSES else ()
         self._by_dialect: dict[Dialect, Plan] = {}
         self._by_scope: dict[str, Plan] = {}
@@ -96,7 +99,9 @@ class Plans:
     def _make(self, dialect: Dialect) -> Plan:
         stamped = _names(dialect, WORDS)
         words = (*stamped, *_names(dialect, self._parameters))
-        wholes, reals = _names(dialect, WHOLES), _names(dialect, self._reals)
+        if self._checks:
+            stamped = words = (*words, *_names(dialect, ("slot", *PROOFS)))
+        wholes, reals = _names(dialect, self._wholes), _names(dialect, self._reals)
         names = _names(dialect, self._names)
         own = (*wholes, *reals, *names)
         places = {name: place for found in (wholes, reals) for place, name in enumerate(found)}
@@ -111,7 +116,7 @@ class Plans:
             names=len(names),
             slots={
                 slot: tuple(places[name] for name in dialect.aliases(slot))
-                for slot in (*WHOLES, *self._reals)
+                for slot in (*self._wholes, *self._reals)
             },
         )
 

@@ -167,7 +167,10 @@ def _columns(
     real = reals([part.reals for part in parts], rows)
     odd = whole.odd | (status == DAMAGED) | ~shape.sound[at]
     odd |= real.odd & ((facts.flags | facts.reported) != 0)
-    tokens_out, slot = whole.first(plan.slots["tokens_out"]), whole.first(plan.slots["slot"])
+    tokens_out, slot = (
+        whole.first(plan.slots["tokens_out"]),
+        whole.first(plan.slots.get("slot", ())),
+    )
     return Rows(
         place=place,
         kind=kind,

@@ -89,7 +89,17 @@ REALS: Mapping[str, tuple[str, ...]] = {
 # What a later score may name its call by.
 NAMES: Mapping[str, tuple[str, ...]] = {"response_id": ("gen_ai.response.id", "llm.response.id")}
 
-ALIASES: Mapping[str, tuple[str, ...]] = {**WORDS, **PARAMETERS, **WHOLES, **REALS, **NAMES}
+# What proves a stamp; read only where that is asked for.
+PROOFS: Mapping[str, tuple[str, ...]] = {"signature": (f"{STAMP}signature",)}
+
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    **WORDS,
+    **PARAMETERS,
+    **WHOLES,
+    **REALS,
+    **NAMES,
+    **PROOFS,
+}
 
 SERVICE = "service.name"
 

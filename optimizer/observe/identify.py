@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from optimizer.models import Arm, ModelConfig
 from optimizer.observe.columns import CallKey
+from optimizer.observe.stamps import StampReader
 from optimizer.observe.values import MAX_TEXT, first, text
 from optimizer.observe.words import undated
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from optimizer.observe.values import Value
     from optimizer.observe.words import Words
-    from optimizer.settings import RouteSettings, SourceSettings
+    from optimizer.settings import RouteSettings, Settings, SourceSettings
 
 OTHER_CELL = "~other"
 PART_DEFAULTS = ("unknown", "default")  # of a service and of a route that nobody named
@@ -29,17 +30,23 @@ class Claims:
 
     Attributes:
         tenant_attribute: The resource attribute that names the tenant; None where none may.
+        stamps: Takes its stamps, or does not.
     """
 
     tenant_attribute: str | None = None
+    stamps: StampReader = field(default_factory=StampReader)
 
 
 NOTHING_MORE = Claims()
 
 
-def claims_of(source: SourceSettings) -> Claims:
+def claims_of(settings: Settings, source: SourceSettings) -> Claims:
     """Give what the telemetry of a source is believed."""
-    return Claims(tenant_attribute=source.tenant_attribute)
+    check = settings.stamps.check if source.stamps is None else source.stamps
+    return Claims(
+        tenant_attribute=source.tenant_attribute,
+        stamps=StampReader(check, settings.stamps.key),
+    )
 
 
 class Identities:
@@ -73,6 +80,11 @@ class Identities:
     def tenant_of(self, resource: Mapping[str, Value]) -> str:
         """Give who owns the telemetry of a resource: its source's tenant, unless it may say."""
         return _part(first(resource, self.resource_keys, text) or "") or self._tenant
+
+    @property
+    def stamps(self) -> StampReader:
+        """Give what takes the stamps of calls."""
+        return self._claims.stamps
 
     def identify(self, words: Words, tenant: str | None = None) -> CallKey:
         """Give what a call is summed by.

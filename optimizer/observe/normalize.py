@@ -16,6 +16,7 @@ from optimizer.events import Call
 from optimizer.observe.aliases import ALIASES, EMBEDDINGS
 from optimizer.observe.call_ids import SPAN_ID_BYTES, TRACE_ID_BYTES, call_ids
 from optimizer.observe.price import MAX_TOKENS, Usage
+from optimizer.observe.stamps import Proof
 from optimizer.observe.values import first, real, whole
 from optimizer.observe.words import as_slot, read_words, without_module
 
@@ -72,7 +73,8 @@ class Kind(NamedTuple):
         priced: Where their prices stand.
         streamed: The answer came in pieces.
         error_type: What `error.type` says.
-        slot: The slot their resource is stamped with.
+        slot: The slot their resource is stamped with; where stamps are checked, their own.
+        proof: What the signature of their stamp says.
     """
 
     key: CallKey
@@ -83,6 +85,7 @@ class Kind(NamedTuple):
     streamed: bool
     error_type: str
     slot: int
+    proof: Proof = Proof.SOUND
 
     @property
     def silent_tokens_out(self) -> int:
@@ -140,14 +143,21 @@ class Normalizer:
         self.prices = prices
         self.trust_reported = trust_reported
 
+    @property
+    def checks_stamps(self) -> bool:
+        """Tell whether a stamp counts by its signature; its slot then belongs to its kind."""
+        return self.identities.stamps.checks
+
     def kind(self, attributes: Mapping[str, Value], resource: Mapping[str, Value]) -> Kind | None:
         """Read all of a call that is words, None for a span that is no call."""
         words = read_words(attributes, resource)
         if words is None:
             return None
+        tenant = self.identities.tenant_of(resource)
+        words, proof = self.identities.stamps.read(words, tenant, attributes, resource)
         models = tuple(dict.fromkeys(filter(None, (words.response_model, words.request_model))))
         return Kind(
-            key=self.identities.identify(words, self.identities.tenant_of(resource)),
+            key=self.identities.identify(words, tenant),
             operation=words.operation,
             model=models[0] if models else "",
             provider=words.provider,
@@ -155,6 +165,7 @@ class Normalizer:
             streamed=words.streamed,
             error_type=words.error_type,
             slot=words.slot,
+            proof=proof,
         )
 
     def read(self, span: Span) -> Reading | None:
@@ -179,7 +190,7 @@ class Normalizer:
             cached = written = 0  # parts of something that is not told
         elif tokens_in < cached + written:
             tokens_in += cached + written  # this producer does not count them as input
-        slot = as_slot(first(span.attributes, ALIASES["slot"], whole))
+        slot = -1 if self.checks_stamps else as_slot(first(span.attributes, ALIASES["slot"], whole))
         failed = span.failed or bool(kind.error_type)
         error_type = kind.error_type or without_module(span.exception_type) or UNKNOWN_ERROR
         return Reading(

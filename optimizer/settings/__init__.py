@@ -1,8 +1,9 @@
 """Every knob: default, unit, range; a mapping is validated with all its faults at once."""
 
+from optimizer.settings.claims import StampCheck, StampSettings
 from optimizer.settings.dead_letters import DeadLetterSettings, LetterBytes
 from optimizer.settings.example_file import example
-from optimizer.settings.faults import masked, nearest, unknown
+from optimizer.settings.faults import MASK, masked, nearest, unknown
 from optimizer.settings.json_schema import schema
 from optimizer.settings.kinds import Text
 from optimizer.settings.knobs import Items, Knob
@@ -41,6 +42,7 @@ from optimizer.settings.tree import PREFIX, Settings, keys_in_force, variables
 from optimizer.settings.validation import validate
 
 __all__ = [
+    "MASK",
     "PREFIX",
     "ABTestConfig",
     "Autonomy",
@@ -67,6 +69,8 @@ __all__ = [
     "ServiceSettings",
     "Settings",
     "SourceSettings",
+    "StampCheck",
+    "StampSettings",
     "StrategyConfig",
     "StreamSettings",
     "Text",

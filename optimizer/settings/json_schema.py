@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from optimizer.settings.kinds import Choice, Kind, Names, Number, Parameters, Switch, Text
+from optimizer.settings.kinds import OFF, Choice, Kind, Names, Number, Parameters, Switch, Text
 from optimizer.settings.knobs import UNSET, Group, Items, Knob, Node
 from optimizer.settings.plain import plain
 from optimizer.settings.tree import TREE
@@ -54,6 +54,8 @@ def _member(node: Node) -> Schema:
 def _knob(knob: Knob) -> Schema:
     unit = f" ({knob.unit})" if knob.unit else ""
     described: Schema = {"description": f"{knob.doc}{unit}"}
+    if knob.secret:
+        described["writeOnly"] = True
     if knob.default is not UNSET:
         described["default"] = plain(knob.default)
     if knob.later:
@@ -72,7 +74,8 @@ def _rules(kind: Kind) -> Schema:
         case Text():
             return {"type": "string", "maxLength": kind.most, "pattern": f"^(?:{kind.pattern})$"}
         case Choice():
-            return {"enum": list(kind.allowed)}
+            bare = [False] if OFF in kind.allowed else []  # what YAML 1.1 makes of `off`
+            return {"enum": [*kind.allowed, *bare]}
         case Switch():
             return {"type": "boolean"}
         case Names():

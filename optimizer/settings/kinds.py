@@ -128,6 +128,9 @@ class Text:
         return str(value)
 
 
+OFF = "off"
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One of a few names.
@@ -152,6 +155,7 @@ class Choice:
 
     def fault(self, value: object) -> str:
         """Say what is wrong with a value."""
+        value = self._meant(value)
         if isinstance(value, str) and value in self.allowed:
             return ""
         if isinstance(value, str) and value in self.promised:
@@ -160,7 +164,11 @@ class Choice:
 
     def read(self, value: object) -> StrEnum:
         """Give the member of that name."""
-        return self.names(cast("str", value))
+        return self.names(cast("str", self._meant(value)))
+
+    def _meant(self, value: object) -> object:
+        """Give what was written: YAML 1.1 reads a bare `off` as false."""
+        return OFF if value is False and OFF in self.allowed else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ class Knob:
         null: It may be null.
         required: It must be given.
         later: Its code is not there yet, so only the default is accepted.
+        secret: It is never shown.
     """
 
     doc: str
@@ -40,6 +41,7 @@ class Knob:
     null: bool = False
     required: bool = False
     later: bool = False
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +74,16 @@ Node = Knob | Group | Items
 
 
 def knob(
-    doc: str, kind: Kind, *, unit: str = "", null: bool = False, later: bool = False
+    doc: str,
+    kind: Kind,
+    *,
+    unit: str = "",
+    null: bool = False,
+    later: bool = False,
+    secret: bool = False,
 ) -> Mapping[str, Node]:
     """Make the metadata of a field that can be set; the field's default is the knob's."""
-    return declared(Knob(doc=doc, kind=kind, unit=unit, null=null, later=later))
+    return declared(Knob(doc=doc, kind=kind, unit=unit, null=null, later=later, secret=secret))
 
 
 def declared(node: Node) -> Mapping[str, Node]:

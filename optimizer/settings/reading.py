@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from optimizer.settings.faults import nearest, shown, unknown
+from optimizer.settings.faults import MASK, nearest, shown, unknown
 from optimizer.settings.knobs import UNSET, Group, Items, Knob, Node, walk
 from optimizer.settings.tree import TREE, variable_of
 
@@ -81,7 +81,7 @@ class Reader:
             self._note_absent(knob, key)
             return UNSET
         if wrong := "" if value is None and knob.null else knob.kind.fault(value):
-            self.fault(key, value, wrong)
+            self.fault(key, MASK if knob.secret else value, wrong)
             return UNSET
         read = None if value is None else knob.kind.read(value)
         if knob.later and read != knob.default:

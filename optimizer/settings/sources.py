@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from optimizer.settings.kinds import PART, Number, Switch, Text
+from optimizer.settings.claims import StampCheck
+from optimizer.settings.kinds import PART, Choice, Number, Switch, Text
 from optimizer.settings.knobs import Knob, declared, knob
 
 
@@ -17,6 +18,7 @@ class SourceSettings:
         tenant: Who owns its telemetry; `input.tenant` where it is not set.
         tenant_attribute: The resource attribute that names the owner, in a source trusted to say;
             None where nothing it says can change the owner.
+        stamps: What `stamps.check` is for it; None for the same.
         sampling_factor: How many calls each of its calls stands for, at least 1.
         tail_sampled: Its calls were chosen for how they went, so that failed and slow ones are
             over-represented: they are told, but no rate is judged and no gate is fed by them.
@@ -46,6 +48,10 @@ class SourceSettings:
             Text(),
             null=True,
         ),
+    )
+    stamps: StampCheck | None = field(
+        default=None,
+        metadata=knob("Overrides stamps.check for this source", Choice(StampCheck), null=True),
     )
     sampling_factor: float = field(
         default=1.0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from optimizer.settings.claims import StampSettings
 from optimizer.settings.dead_letters import DeadLetterSettings
 from optimizer.settings.kinds import Choice
 from optimizer.settings.knobs import Items, Knob, declared, knob, members, walk
@@ -54,6 +55,7 @@ class Settings:
     decisions: DecisionSettings = field(default_factory=DecisionSettings)
     constraints: ConstraintSettings = field(default_factory=ConstraintSettings)
     prices: PriceSettings = field(default_factory=PriceSettings)
+    stamps: StampSettings = field(default_factory=StampSettings)
     routes: tuple[RouteSettings, ...] = field(
         default=(),
         metadata=declared(

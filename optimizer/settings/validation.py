@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from optimizer.errors import SettingsInvalid
 from optimizer.models import TaskType
+from optimizer.settings.claims import StampCheck
 from optimizer.settings.reading import Reader
 from optimizer.settings.routes import RouteSettings, arm_of
 from optimizer.settings.sources import SourceSettings
@@ -41,6 +42,7 @@ def validate(
     _check_routes(routes, reader)
     sources = values.pop("sources", [])
     _check_sources(sources, reader)
+    _check_stamps(values.get("stamps", {}), sources, reader)
     if faults := [*found, *reader.faults.values()]:
         raise SettingsInvalid(faults)
     settings = _filled(Settings(), values)
@@ -88,6 +90,17 @@ def _check_sources(sources: list[dict[str, Any]], reader: Reader) -> None:
             reader.fault(key, name, f"must differ from {first[name]}")
         elif name is not None:
             first[name] = key
+
+
+def _check_stamps(stamps: Mapping[str, Any], sources: list[dict[str, Any]], reader: Reader) -> None:
+    """Signatures cannot be checked without the key they were made with."""
+    checks = {"stamps.check": stamps.get("check")}
+    for number, source in enumerate(sources):
+        checks[f"sources[{number}].stamps"] = source.get("stamps")
+    if stamps.get("key") is None and reader.is_sound("stamps.key"):
+        for key, check in checks.items():
+            if check not in {None, StampCheck.OFF}:
+                reader.fault(key, check.value, "must be off as long as stamps.key is not given")
 
 
 def _check_arms(route: Mapping[str, Any], key: str, reader: Reader) -> None:

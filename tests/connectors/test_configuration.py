@@ -19,8 +19,10 @@ from optimizer.errors import SettingsInvalid
 from optimizer.settings import DatabaseSettings, Settings, as_mapping, validate
 from optimizer.settings.kinds import Names, Text
 from tests.optimizer.settings_strategies import (
+    CHECKS,
     IN_FORCE,
     KNOBS,
+    STAMP_KEY,
     fitting,
     mapping_of,
     mappings,
@@ -79,7 +81,8 @@ def test_a_variable_sets_what_the_file_would(data: st.DataObject, key: str) -> N
         value = max(value, 16)
     as_it_stands = isinstance(knob.kind, Text) and value is not None
     text = value if as_it_stands else json.dumps(value, ensure_ascii=False)
-    assert load(None, {variable(key): text}) == validate(mapping_of({key: value}))
+    needed = {variable("stamps.key"): STAMP_KEY} if key in CHECKS else {}
+    assert load(None, needed | {variable(key): text}) == validate(mapping_of({key: value}))
 
 
 @pytest.mark.parametrize("key", ENVIRONMENT_KEYS)
@@ -251,8 +254,14 @@ def test_any_variables_are_refused_or_read(environment: dict[str, str]) -> None:
 @given(mappings())
 @one_folder
 def test_what_is_shown_loads_to_the_same_settings(tmp_path: Path, mapping: dict[str, Any]) -> None:
-    made = validate(mapping)
+    made = validate(without_secrets(mapping))
     assert load(written(tmp_path, show(made)), {}) == made
+
+
+def without_secrets(mapping: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is never shown, and what needs it."""
+    sources = [{**source, "stamps": None} for source in mapping.get("sources", ())]
+    return {**mapping, "stamps": {}, "sources": sources}
 
 
 @pytest.mark.parametrize(
@@ -276,6 +285,47 @@ def test_passwords_are_not_shown() -> None:
     assert "s3cr3t" not in shown
     assert "postgres://optimizer:***@db:5432/o?x=1" in shown
     assert "https://user:***@host/v1" in shown
+
+
+KEY = "sixteen letters!"
+
+
+def test_a_secret_is_shown_nowhere(tmp_path: Path) -> None:
+    made = load(None, {"OPTIMIZER_STAMPS__KEY": KEY, "OPTIMIZER_STAMPS__CHECK": "required"})
+    assert made.stamps.key == KEY
+    assert yaml.safe_load(show(made))["stamps"] == {"check": "required", "key": "***"}
+    assert KEY not in repr(made)
+    short = KEY[1:]
+    for variables, file in (
+        ({"OPTIMIZER_STAMPS__KEY": short}, ""),
+        ({}, f"stamps: {{key: {short}}}"),
+    ):
+        with pytest.raises(SettingsInvalid) as caught:
+            load(written(tmp_path, file), variables)
+        assert "stamps.key is '***': must be one line of at least 16 characters" in str(
+            caught.value
+        )
+        assert short not in str(caught.value)
+
+
+def test_off_is_off_though_yaml_reads_it_as_false(tmp_path: Path) -> None:
+    text = f"stamps: {{check: required, key: {KEY}}}\nsources: [{{source: spans, stamps: off}}]"
+    made = load(written(tmp_path, text), {"OPTIMIZER_STAMPS__CHECK": "off"})
+    assert (made.stamps.check, made.sources[0].stamps) == ("off", "off")
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        ({"stamps": {"check": "preferred"}}, "stamps.check is 'preferred'"),
+        ({"sources": [{"source": "a", "stamps": "required"}]}, "sources[0].stamps is 'required'"),
+    ],
+)
+def test_signatures_are_not_checked_without_a_key(
+    tmp_path: Path, given: dict[str, Any], key: str
+) -> None:
+    [fault] = faults_of(written(tmp_path, json.dumps(given)))
+    assert fault.startswith(f"{key}: must be off as long as stamps.key is not given")
 
 
 def test_importing_it_brings_nothing_heavy() -> None:

@@ -121,6 +121,9 @@ def another(knob: Knob) -> Any:
             return "another"
 
 
+CHECKS = {"stamps.check", "sources[].stamps"}  # these need a key to check with
+STAMP_KEY = "the key of all stamps"
+
 # What an item of each list must have, with a value that fits.
 NEEDED = {"routes[].route": "a/b/c", "sources[].source": "spans"}
 
@@ -136,6 +139,8 @@ def mapping_of(values: dict[str, Any]) -> dict[str, Any]:
     for section in ("routes[].incumbent.", "routes[].candidates[]."):
         if any(key.startswith(section) for key in values):
             needed[f"{section}model"] = f"model of {section}"
+    if CHECKS & values.keys():
+        needed["stamps.key"] = STAMP_KEY
     for key, value in (needed | values).items():
         place: Any = nested
         *sections, name = key.split(".")
@@ -166,6 +171,9 @@ def mappings(draw: st.DrawFn) -> dict[str, Any]:
     disorder = values.get("stream.allowed_disorder_secs", 15)
     if values.get("stream.dedupe_secs", 120) <= disorder:
         values["stream.dedupe_secs"] = disorder + 1
+    if values.get("stamps.key") is None:  # without it nothing can be checked
+        for check in CHECKS & values.keys():
+            values[check] = "off"
     for section, model in (("incumbent", "one"), ("candidates[]", "another")):
         if f"routes[].{section}.model" in values:
             values[f"routes[].{section}.model"] = model

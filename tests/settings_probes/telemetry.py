@@ -62,10 +62,10 @@ def a_span(number: int = 1, second: float = 0, **attributes: str | float) -> dic
     }
 
 
-def a_request(*spans: dict[str, Any], service: str = "shop") -> bytes:
+def a_request(*spans: dict[str, Any], service: str = "shop", scope: str = "") -> bytes:
     """An export request in OTLP/JSON, on one line."""
     resource = {"attributes": _attributes({"service.name": service})}
-    scopes = [{"spans": list(spans)}]
+    scopes = [{"scope": {"name": scope}, "spans": list(spans)}]
     return json.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": scopes}]}).encode()
 
 

@@ -1,0 +1,45 @@
+"""The sections that say what telemetry may claim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from optimizer.settings.kinds import NO_LINE, Choice, Text
+from optimizer.settings.knobs import knob
+
+LEAST_KEY = 16  # characters
+
+
+class StampCheck(StrEnum):
+    """What becomes of `llm.optimizer.*` stamps by their signature."""
+
+    OFF = "off"  # they are taken as they stand
+    PREFERRED = "preferred"  # a wrong signature is not taken, a missing one is
+    REQUIRED = "required"  # nothing is taken but what is rightly signed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StampSettings:
+    """Whether what gateways stamp on calls must be signed."""
+
+    check: StampCheck = field(
+        default=StampCheck.OFF,
+        metadata=knob(
+            "Whether stamps are taken as they stand, unless wrongly signed, or only when signed",
+            Choice(StampCheck),
+        ),
+    )
+    key: str | None = field(
+        default=None,
+        repr=False,
+        metadata=knob(
+            "What stamps are signed with; best given as the variable OPTIMIZER_STAMPS__KEY",
+            Text(
+                pattern=rf"[^\s{NO_LINE}][^{NO_LINE}]{{{LEAST_KEY - 2},}}[^\s{NO_LINE}]",
+                rule=f"one line of at least {LEAST_KEY} characters",
+            ),
+            null=True,
+            secret=True,
+        ),
+    )

@@ -1,0 +1,70 @@
+"""Keys that say what telemetry may claim: records through the whole job."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from optimizer.observe.stamps import Stamp, sign
+from optimizer.windows import WindowSummary
+from tests.settings_probes.probe import Probe
+from tests.settings_probes.telemetry import a_span, as_record, counts_of, outputs_of
+
+if TYPE_CHECKING:
+    from optimizer.settings import Settings
+
+KEY, OTHER_KEY = "the key of all stamps", "the key of a rival!!"
+SIGNED = as_record(
+    a_span(
+        **{
+            "llm.optimizer.route": "answer",
+            "llm.optimizer.arm": "small",
+            "llm.optimizer.signature": sign(KEY, Stamp("default", "answer", "small")),
+        }
+    )
+)
+UNSIGNED = as_record(a_span(**{"llm.optimizer.arm": "small"}))
+
+
+def routes(settings: Settings) -> set[str]:
+    """Name the route of a call whose stamp is not signed."""
+    outputs = outputs_of(settings, [UNSIGNED])
+    return {each.route for each in outputs if isinstance(each, WindowSummary)}
+
+
+def told(counted: str, settings: Settings) -> int:
+    """How many of a call rightly signed by `KEY` and one unsigned the ledger counts so."""
+    return counts_of(settings, [SIGNED, UNSIGNED._replace(offset=1)])[counted]
+
+
+TAKEN, IGNORED = {"default/shop/answer"}, {"default/shop/default"}
+PROBES = (
+    Probe(
+        "stamps.check",
+        ("required", "preferred"),
+        routes,
+        (IGNORED, TAKEN),
+        {"stamps": {"key": KEY}},
+    ),
+    Probe(
+        "stamps.check",
+        ("off", "preferred"),
+        partial(told, "unsigned"),
+        (0, 1),
+        {"stamps": {"key": KEY}},
+    ),
+    Probe(
+        "stamps.key",
+        (KEY, OTHER_KEY),
+        partial(told, "badly_signed"),
+        (0, 1),
+        {"stamps": {"check": "preferred"}},
+    ),
+    Probe(
+        "sources[].stamps",
+        ("required", None),
+        routes,
+        (IGNORED, TAKEN),
+        {"stamps": {"key": KEY}, "sources": [{"source": "p0"}]},
+    ),
+)
