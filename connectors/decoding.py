@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from connectors.codecs import read_event
 from connectors.otlp import OtlpDecoder
+from connectors.outside import OutsideReader, owned
 from optimizer.errors import DecodeFailed
 from optimizer.observe.columns import KeyTable, Record, RecordKind
 from optimizer.observe.identify import claims_of
 from optimizer.observe.observer import Decoded
 
 if TYPE_CHECKING:
-    from optimizer.events import FeedbackEvent
     from optimizer.observe.price import Book
     from optimizer.settings import Settings
 
@@ -27,9 +27,11 @@ class RecordDecoder:
     """
 
     def __init__(self, settings: Settings, prices: Book, partition: str) -> None:
-        self._source = settings.source(partition)
-        claims = claims_of(settings, self._source)
-        self._spans = OtlpDecoder(settings, prices, self._source.tenant, claims=claims)
+        source = settings.source(partition)
+        claims = claims_of(settings, source)
+        self._source = source
+        self._spans = OtlpDecoder(settings, prices, source.tenant, claims=claims)
+        self._outside = OutsideReader(settings, source)
 
     def decode(self, record: Record, table: KeyTable) -> Decoded:
         """Read one record whose body is bytes.
@@ -42,15 +44,12 @@ class RecordDecoder:
         match record.kind:
             case RecordKind.OTLP:
                 return self._spans.decode(body, table)
+            case RecordKind.EVENT:
+                return self._outside.decode(record)
             case RecordKind.SCORE | RecordKind.ORDER:
-                return Decoded(None, (), {}, events=(self._owned(read_event(body)),))
+                return Decoded(None, (), {}, events=(owned(read_event(body), self._source),))
+            case RecordKind.ALERT:
+                event = owned(read_event(body), self._source)
+                return Decoded(None, (), {"events": 1}, events=(event,))
             case kind:
                 raise DecodeFailed("not_available_yet", f"{kind.name.lower()} records are not read")
-
-    def _owned(self, event: FeedbackEvent) -> FeedbackEvent:
-        """Give an event back, unless it is about a route of somebody else's."""
-        source, route = self._source, event.data.route
-        if source.tenant_attribute is None and route.partition("/")[0] != source.tenant:
-            wanted = f"must begin with {source.tenant}/, for {source.source} is of that tenant"
-            raise DecodeFailed("another_tenant", f"route is {route}: {wanted} (sources[].tenant)")
-        return event

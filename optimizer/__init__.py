@@ -15,7 +15,7 @@ _HOMES = {
     "optimizer.controller": ("Controller", "Observation", "RouteState", "profiles"),
     "optimizer.decisions": ("DecisionStatus", "OptimizationDecision", "transition"),
     "optimizer.errors": ("OptimizerError",),
-    "optimizer.events": ("Call", "CloudEvent", "FeedbackEvent", "Order", "Score"),
+    "optimizer.events": ("Alert", "Call", "CloudEvent", "FeedbackEvent", "Order", "Score"),
     "optimizer.findings": ("Finding", "Severity"),
     "optimizer.models": ("Arm", "ModelConfig", "ModelPerformanceProfile", "TaskType", "preset"),
     "optimizer.panes": ("Mark", "Pane"),

@@ -1,4 +1,4 @@
-"""What comes in: feedback events, and the call, score and order inside them.
+"""What comes in: feedback events, and the call, score, alert and order inside them.
 
 Calls reach the hot path as columns (`optimizer.observe.columns`), never as objects; `Call` is the
 same facts for one call, used where calls are few: the slow path of decoding, tests, explanations.
@@ -103,6 +103,51 @@ class Score:
     kind: Literal["score"] = "score"
 
 
+class AlertSeverity(StrEnum):
+    """How bad an anomaly is to who noticed it, in rising order (Sentinel's values)."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """An anomaly that another system noticed. Nobody ever says that it is over.
+
+    Attributes:
+        route: `tenant/service/route` it concerns; `tenant/service/*` for all of a service.
+        anomaly: What is wrong, in small letters and underscores, such as `latency_spike`.
+        severity: How bad.
+        model: The model it was noticed on; `""` when not told.
+        method: How it was noticed, such as `z_score`.
+        metric: What was measured, such as `latency_ms`; `""` when not told.
+        value: What was measured; None when not told.
+        baseline: What is usual.
+        threshold: What it broke.
+        confidence: How sure, in [0, 1]; None when not told.
+        samples: How many calls it rests on; 0 when not told.
+        trace_id: The trace it was noticed in; `""` when not told.
+        title: One line for a person; `""` when not told.
+    """
+
+    route: str
+    anomaly: str
+    severity: AlertSeverity = AlertSeverity.MEDIUM
+    model: str = ""
+    method: str = ""
+    metric: str = ""
+    value: float | None = None
+    baseline: float | None = None
+    threshold: float | None = None
+    confidence: float | None = None
+    samples: int = 0
+    trace_id: str = ""
+    title: str = ""
+    kind: Literal["alert"] = "alert"
+
+
 class OrderAction(StrEnum):
     """What an operator may order."""
 
@@ -140,7 +185,7 @@ class FeedbackEvent:
         timestamp: When it happened, aware UTC.
         source: Who sent it.
         event_type: What it is about.
-        data: The score or order itself.
+        data: The score, alert or order itself.
         metadata: Free text pairs, kept as they came.
     """
 
@@ -148,7 +193,7 @@ class FeedbackEvent:
     timestamp: datetime
     source: EventSource
     event_type: EventType
-    data: Score | Order
+    data: Score | Alert | Order
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 

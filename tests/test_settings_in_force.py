@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from optimizer.settings import keys_in_force
-from tests.settings_probes import arms, claiming, deciding, letters, noticing, running, streaming
+from tests.settings_probes import (
+    arms,
+    claiming,
+    deciding,
+    letters,
+    noticing,
+    outside,
+    running,
+    streaming,
+)
 from tests.settings_probes.probe import Probe
 
 PROBES = (
@@ -14,6 +23,7 @@ PROBES = (
     *deciding.PROBES,
     *letters.PROBES,
     *noticing.PROBES,
+    *outside.PROBES,
     *running.PROBES,
     *streaming.PROBES,
 )

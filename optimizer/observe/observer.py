@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from optimizer.errors import DecodeFailed, InvalidEvent
-from optimizer.events import FeedbackEvent, Order, Score
+from optimizer.events import Alert, FeedbackEvent, Order, Score
 from optimizer.observe.columns import (
     Block,
     CallKey,
@@ -172,6 +172,8 @@ class Observer:
                 rows = score_columns(event, event.data, self.partition.table)
                 self.partition.counts["score_events"] += 1
                 yield from self._spread(self.partition.take(record, rows))
+            case Alert():
+                self.partition.counts["alerts"] += 1
             case Order():
                 self.partition.counts["orders"] += 1
                 yield self._target(event.data.route), event

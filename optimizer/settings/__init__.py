@@ -7,6 +7,7 @@ from optimizer.settings.faults import MASK, masked, nearest, unknown
 from optimizer.settings.json_schema import schema
 from optimizer.settings.kinds import Text
 from optimizer.settings.knobs import Items, Knob
+from optimizer.settings.outside import SentinelSettings
 from optimizer.settings.plain import as_mapping
 from optimizer.settings.policy import (
     Autonomy,
@@ -66,6 +67,7 @@ __all__ = [
     "RewardWeights",
     "RiskProfile",
     "RouteSettings",
+    "SentinelSettings",
     "ServiceSettings",
     "Settings",
     "SourceSettings",

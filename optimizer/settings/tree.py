@@ -9,6 +9,7 @@ from optimizer.settings.claims import StampSettings
 from optimizer.settings.dead_letters import DeadLetterSettings
 from optimizer.settings.kinds import Choice
 from optimizer.settings.knobs import Items, Knob, declared, knob, members, walk
+from optimizer.settings.outside import SentinelSettings
 from optimizer.settings.policy import (
     Autonomy,
     ConstraintSettings,
@@ -56,6 +57,7 @@ class Settings:
     constraints: ConstraintSettings = field(default_factory=ConstraintSettings)
     prices: PriceSettings = field(default_factory=PriceSettings)
     stamps: StampSettings = field(default_factory=StampSettings)
+    sentinel: SentinelSettings = field(default_factory=SentinelSettings)
     routes: tuple[RouteSettings, ...] = field(
         default=(),
         metadata=declared(

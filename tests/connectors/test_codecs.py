@@ -19,7 +19,7 @@ from hypothesis import given, settings, strategies as st
 from connectors.codecs import cloud_event, from_json, json_schema, plain, read_event, to_json
 from optimizer.decisions import DecisionStatus, OptimizationDecision
 from optimizer.errors import DecodeFailed, InvalidEvent
-from optimizer.events import CloudEvent, FeedbackEvent, Order, OrderAction, Score
+from optimizer.events import Alert, CloudEvent, FeedbackEvent, Order, OrderAction, Score
 from optimizer.findings import Finding, FindingStatus, Severity
 from optimizer.models import ModelConfig, ModelPerformanceProfile
 from optimizer.observe.columns import DeadLetter, RecordKind
@@ -60,6 +60,16 @@ PLAIN = {
     bytes: st.binary(),
     type(None): st.none(),
     datetime: st.datetimes(timezones=st.just(UTC)),
+    Alert: st.builds(
+        Alert,
+        route=st.builds("a{}/b{}/{}c".format, *[TEXTS.map(lambda text: text.replace("/", ""))] * 3),
+        anomaly=TEXTS,
+        value=st.none() | NUMBERS,
+        baseline=st.none() | NUMBERS,
+        threshold=st.none() | NUMBERS,
+        confidence=st.none() | st.floats(0, 1).map(rounded),
+        samples=INTEGERS,
+    ),
     Score: st.builds(Score, route=TEXTS, arm=TEXTS, value=st.floats(0, 1).map(rounded)),
 }
 
@@ -217,7 +227,7 @@ def test_what_json_cannot_hold_is_refused_by_the_name_of_its_field(value, fault)
         ({"data": {"route": ...}}, r"data\.score\.route: Field required"),
         ({"data": {"slot": 1.5}}, r"data\.score\.slot: .*integer"),
         ({"data": {"kind": ...}}, r"data: Unable to extract tag using discriminator 'kind'"),
-        ({"data": {"kind": "thumb"}}, r"data: .*'thumb'.*'score', 'order'"),
+        ({"data": {"kind": "thumb"}}, r"data: .*'thumb'.*'score', 'alert', 'order'"),
         ({"data": {"kind": "order", "action": "explode"}}, r"data\.order\.action: .*'reject'"),
         ({"data": {"kind": "order", "action": "reject"}}, r'data\.decision_id is "": '),
         ({"data": {"kind": "order"}}, r"data\.order\.action: Field required"),
@@ -226,6 +236,11 @@ def test_what_json_cannot_hold_is_refused_by_the_name_of_its_field(value, fault)
         ({"timestamp": "yesterday"}, r"timestamp: .*Invalid isoformat"),
         ({"timestamp": 1763647500}, r"timestamp: .*must be text such as"),
         ({"timestamp": None}, r"timestamp: .*must be text such as"),
+        ({"data": {"kind": "alert", "anomaly": "x", "route": "a/b"}}, r"data\.route must be"),
+        (
+            {"data": {"kind": "alert", "anomaly": "x", "confidence": 2}},
+            r"data\.confidence is 2: must be in \[0, 1\]",
+        ),
         ({"id": 7}, r"id: Input should be a valid string"),
         ({"source": "nobody"}, r"source: .*'observatory'"),
         ({"event_type": None}, r"event_type: "),

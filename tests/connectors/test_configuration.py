@@ -261,7 +261,8 @@ def test_what_is_shown_loads_to_the_same_settings(tmp_path: Path, mapping: dict[
 def without_secrets(mapping: dict[str, Any]) -> dict[str, Any]:
     """Leave out what is never shown, and what needs it."""
     sources = [{**source, "stamps": None} for source in mapping.get("sources", ())]
-    return {**mapping, "stamps": {}, "sources": sources}
+    sentinel = {**mapping.get("sentinel", {}), "webhook_key": None}
+    return {**mapping, "stamps": {}, "sentinel": sentinel, "sources": sources}
 
 
 @pytest.mark.parametrize(
@@ -306,6 +307,18 @@ def test_a_secret_is_shown_nowhere(tmp_path: Path) -> None:
             caught.value
         )
         assert short not in str(caught.value)
+
+
+def test_the_key_of_webhooks_is_shown_nowhere(tmp_path: Path) -> None:
+    made = load(None, {"OPTIMIZER_SENTINEL__WEBHOOK_KEY": KEY})
+    assert made.sentinel.webhook_key == KEY
+    assert yaml.safe_load(show(made))["sentinel"]["webhook_key"] == "***"
+    assert KEY not in repr(made)
+    [fault] = faults_of(
+        written(tmp_path, json.dumps({"sentinel": {"webhook_key": f"{KEY}\n{KEY}"}}))
+    )
+    assert fault.startswith("sentinel.webhook_key is '***': must be one line of text")
+    assert KEY not in fault
 
 
 def test_off_is_off_though_yaml_reads_it_as_false(tmp_path: Path) -> None:

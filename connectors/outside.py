@@ -1,0 +1,126 @@
+"""JSON of other systems: what an object is, and by whom it is read.
+
+A CloudEvent is unwrapped first; what it wraps is then read as if it had come alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from connectors.cloud_events import is_cloud_event, unwrap
+from connectors.codecs import read_event
+from connectors.members import parsed
+from connectors.sentinel import Around, is_anomaly, read_anomaly
+from connectors.signatures import check_signature
+from optimizer.errors import DecodeFailed, InvalidEvent
+from optimizer.events import FeedbackEvent, Order
+from optimizer.observe.observer import Decoded, Refusal
+
+if TYPE_CHECKING:
+    from optimizer.observe.columns import Record
+    from optimizer.settings import Settings, SourceSettings
+
+OURS = ("score", "alert", "order")
+SHOWN_KEYS = 12
+
+
+class OutsideReader:
+    """Reads records that hold one JSON object of another system, or a list of them.
+
+    Args:
+        settings: The settings in force.
+        source: Where the records come from; it decides who owns what they tell.
+    """
+
+    def __init__(self, settings: Settings, source: SourceSettings) -> None:
+        self._source = source
+        self._webhook_key = settings.sentinel.webhook_key
+
+    def decode(self, record: Record) -> Decoded:
+        """Read a record; objects of a list are refused one by one.
+
+        Raises:
+            DecodeFailed: It is not JSON.
+        """
+        body = record.body if isinstance(record.body, bytes) else b""
+        stamp = _instant(record.stamp_ns)
+        events: list[FeedbackEvent] = []
+        refused: list[Refusal] = []
+        counts: Counter[str] = Counter()
+        for part in _objects(body):
+            counts["events"] += 1
+            try:
+                said = self._read(part, Around(time=stamp))
+            except DecodeFailed as error:
+                refused.append(Refusal(error.reason, str(error), part))
+            except InvalidEvent as error:
+                refused.append(Refusal("invalid_event", str(error), part))
+            else:
+                events += said
+                counts["other_events"] += not said
+        return Decoded(None, refused, counts, events)
+
+    def _read(self, body: bytes, around: Around) -> tuple[FeedbackEvent, ...]:
+        content = _object(body)
+        if is_cloud_event(content):
+            wrapped = unwrap(body, content)
+            body, content = wrapped.data, _object(wrapped.data)
+            around = around._replace(id=wrapped.id, time=wrapped.time or around.time)
+        if self._webhook_key and (is_anomaly(content) or _is_ours(content, "alert")):
+            check_signature(body, self._webhook_key)
+        if _is_ours(content, *OURS):
+            return (self._own(body),)
+        if is_anomaly(content):
+            return read_anomaly(body, content, self._source.tenant, around)
+        names = ", ".join(sorted(content)[:SHOWN_KEYS])
+        raise DecodeFailed("unknown_event", f"nobody reads an object with {names or 'no members'}")
+
+    def _own(self, body: bytes) -> FeedbackEvent:
+        event = owned(read_event(body), self._source)
+        if isinstance(event.data, Order):
+            raise DecodeFailed("order_from_outside", "orders are given by order records alone")
+        return event
+
+
+def owned(event: FeedbackEvent, source: SourceSettings) -> FeedbackEvent:
+    """Give an event back, unless it is about a route of somebody else's.
+
+    Raises:
+        DecodeFailed: It concerns another tenant than the source may speak of.
+    """
+    route = event.data.route
+    if source.tenant_attribute is None and route.partition("/")[0] != source.tenant:
+        wanted = f"must begin with {source.tenant}/, for {source.source} is of that tenant"
+        raise DecodeFailed("another_tenant", f"route is {route}: {wanted} (sources[].tenant)")
+    return event
+
+
+def _is_ours(content: Mapping[str, object], *kinds: str) -> bool:
+    data = content.get("data")
+    return "event_type" in content and isinstance(data, dict) and data.get("kind") in kinds
+
+
+def _objects(body: bytes) -> list[bytes]:
+    if body.lstrip()[:1] != b"[":
+        parsed(body)
+        return [body]
+    try:
+        return [bytes(part) for part in msgspec.json.decode(body, type=list[msgspec.Raw])]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DecodeFailed("not_json", str(error)) from error
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    content = parsed(body)
+    if not isinstance(content, dict):
+        raise DecodeFailed("unknown_event", f"it is no JSON object but {type(content).__name__}")
+    return content
+
+
+def _instant(stamp_ns: int) -> datetime | None:
+    return datetime.fromtimestamp(stamp_ns / 1e9, UTC) if stamp_ns > 0 else None
