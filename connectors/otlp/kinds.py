@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from connectors.otlp.any_value import any_value
 from optimizer.observe.columns import STREAMED
 from optimizer.observe.stamps import Proof
 
@@ -117,17 +116,22 @@ class Signatures(dict[tuple[bytes, ...], int]):
     """The kind of each combination of undecoded words seen; works new ones out."""
 
     def __init__(
-        self, keys: tuple[str, ...], kinds: Kinds, read: Callable[[Mapping[str, Value]], int]
+        self,
+        keys: tuple[str, ...],
+        kinds: Kinds,
+        value: Callable[[bytes], Value],
+        read: Callable[[Mapping[str, Value]], int],
     ) -> None:
         super().__init__()
         self._keys = keys
         self._kinds = kinds
+        self._value = value
         self._read = read
 
     def __missing__(self, raws: tuple[bytes, ...]) -> int:
         """Work out a combination that is not remembered."""
         pairs = zip(self._keys, raws, strict=True)
-        code = self._read({key: any_value(raw) for key, raw in pairs if raw})
+        code = self._read({key: self._value(raw) for key, raw in pairs if raw})
         if sum(map(len, raws)) <= MAX_REMEMBERED:
             self[self._kinds.shared(raws)] = code
         return code

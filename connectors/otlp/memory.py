@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from connectors.otlp import wire
 from connectors.otlp.kinds import MAX_SIGNATURES, NO_CALL, UNDECIDED, Kinds, Signatures
-from connectors.otlp.spans import RESOURCE_KEYS, parse, read_resource
+from connectors.otlp.spans import RESOURCE_KEYS
 from optimizer.observe.aliases import ALIASES
 from optimizer.observe.values import first, text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from connectors.otlp.numbers import Raws
+    import numpy as np
+
+    from connectors.otlp.numbers import Numbers, Raws
     from connectors.otlp.plans import Plan, Plans
     from optimizer.observe.columns import KeyTable
     from optimizer.observe.normalize import Normalizer
@@ -23,7 +24,26 @@ if TYPE_CHECKING:
     Attributes = Sequence[Mapping[str, bytes]]
 
 MAX_RESOURCES = 4_096  # distinct bytes; instances of a service share what is remembered
+MAX_RESOURCE = 8_192  # bytes of a resource or a scope worth remembering
 ARM = ALIASES["arm"]
+
+
+class Form(NamedTuple):
+    """How one encoding is read.
+
+    Attributes:
+        resource: Gives the named attributes of an undecoded resource.
+        scope: Gives the name of an undecoded scope.
+        value: Reads an undecoded attribute value; whatever it is, this raises nothing.
+        wholes: Reads columns of whole numbers; see `numbers.wholes`.
+        reals: Reads columns of doubles.
+    """
+
+    resource: Callable[[bytes, tuple[str, ...]], Mapping[str, Value]]
+    scope: Callable[[bytes], str]
+    value: Callable[[bytes], Value]
+    wholes: Callable[[Sequence[Raws], int], Numbers[np.int64]]
+    reals: Callable[[Sequence[Raws], int], Numbers[np.float64]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,9 +62,10 @@ class Source:
 
 
 class Memory:
-    """Kinds, resources and scopes seen; forgets all of it when there are too many."""
+    """Kinds, resources and scopes seen in one encoding; forgets all when there are too many."""
 
-    def __init__(self, normalizer: Normalizer, plans: Plans, table: KeyTable) -> None:
+    def __init__(self, form: Form, normalizer: Normalizer, plans: Plans, table: KeyTable) -> None:
+        self.form = form
         self._normalizer = normalizer
         self._plans = plans
         self._table = table
@@ -73,9 +94,8 @@ class Memory:
         """
         plan = self._scopes.get(scope)
         if plan is None:
-            name = parse(wire.Scope, scope).name.decode(errors="replace")
-            plan = self._plans.of(name)
-            if len(self._scopes) < MAX_RESOURCES:
+            plan = self._plans.of(self.form.scope(scope))
+            if len(self._scopes) < MAX_RESOURCES and len(scope) <= MAX_RESOURCE:
                 self._scopes[scope] = plan
         return plan
 
@@ -87,12 +107,13 @@ class Memory:
         """
         source = self._sources.get(resource)
         if source is None:
-            attributes = read_resource(resource, self._resource_keys)
-            # With types, for 1 == 1.0 == True and only the first is a slot.
-            content = tuple((key, type(value), value) for key, value in attributes.items())
-            stamped = first(attributes, ARM, text) is not None
-            source = self._by_content.setdefault(content, Source(attributes, stamped))
-            self._sources[resource] = source
+            attributes = self.form.resource(resource, self._resource_keys)
+            source = Source(attributes, first(attributes, ARM, text) is not None)
+            if len(resource) <= MAX_RESOURCE:
+                # With types, for 1 == 1.0 == True and only the first is a slot.
+                content = tuple((key, type(value), value) for key, value in attributes.items())
+                source = self._by_content.setdefault(content, source)
+                self._sources[resource] = source
         return source
 
     def read(self, plan: Plan, source: Source, attributes: Attributes) -> tuple[list[int], Raws]:
@@ -104,7 +125,7 @@ class Memory:
         Returns:
             The codes, and the undecoded values that are a call's own, a column each.
         """
-        if not (source.stamped or ARM[0] in attributes[0]):
+        if not (source.stamped or attributes[0].get(ARM[0])):
             return self._look_up(plan, source, attributes, stamped=False)
         codes, numbers = self._look_up(plan, source, attributes, stamped=True)
         if UNDECIDED in codes:
@@ -135,5 +156,5 @@ class Memory:
             return kinds.read(attributes, source.attributes)
 
         keys = (plan.stamped if stamped else plan.words).keys[: -plan.own]
-        memo = source.memos[plan, stamped] = Signatures(keys, kinds, read)
+        memo = source.memos[plan, stamped] = Signatures(keys, kinds, self.form.value, read)
         return memo

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from connectors.otlp.any_value import any_value
 from optimizer.observe.aliases import NAMES
 from optimizer.observe.links import NO_LINK, response_link
 from optimizer.observe.values import first
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -33,19 +32,17 @@ def link_in(attributes: Mapping[str, Value]) -> int:
     return first(attributes, NAMES["response_id"], link_of) or NO_LINK
 
 
-def responses(parts: Sequence[Raws], rows: int) -> Words:
+def responses(parts: Sequence[Raws], rows: int, read: Callable[[bytes], Value]) -> Words:
     """Give the links of responses, 0 without one.
 
     Args:
         parts: Columns of undecoded ids by priority for some rows, then for more rows.
         rows: How many rows the parts have together.
+        read: Reads an undecoded value.
     """
     found = np.zeros(rows, np.uint64)
     for column in zip(*parts, strict=True):
-        links = [_link(raw) for raw in chain.from_iterable(column)]
+        raws = chain.from_iterable(column)
+        links = [(link_of(read(raw)) or NO_LINK) if raw else NO_LINK for raw in raws]
         found = np.where(found == NO_LINK, np.array(links, np.uint64), found)
     return found
-
-
-def _link(raw: bytes) -> int:
-    return (link_of(any_value(raw)) or NO_LINK) if raw else NO_LINK

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Number = TypeVar("Number", np.int64, np.float64)
 
+MAX_WHOLE = (1 << 28) - 1
 MAX_REAL = 86_400.0  # a day, as seconds; and much money
 
 # The first bytes of a value, missing ones zero: its tag, a varint of up to four bytes or a double,

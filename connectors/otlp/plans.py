@@ -42,6 +42,7 @@ class Plan:
 
     Attributes:
         keys: Everything that is read.
+        nothing: All of that, absent.
         operations: Keys without which a span is no call.
         only_calls: Nearly all spans are calls.
         stamped: The words that matter of a call whose arm is stamped, then its own values.
@@ -53,6 +54,7 @@ class Plan:
     """
 
     keys: frozenset[str]
+    nothing: dict[str, bytes]
     operations: tuple[str, ...]
     only_calls: bool
     stamped: Getter
@@ -69,7 +71,7 @@ class Plan:
 
     def names_operation(self, attributes: Mapping[str, Any]) -> bool:
         """Tell whether a span may be a call."""
-        return any(key in attributes for key in self.operations)
+        return any(attributes.get(key) for key in self.operations)
 
 
 class Plans:
@@ -107,6 +109,7 @@ class Plans:
         places = {name: place for found in (wholes, reals) for place, name in enumerate(found)}
         return Plan(
             keys=frozenset({*words, *own}),
+            nothing=dict.fromkeys((*words, *own), b""),
             operations=dialect.aliases("operation"),
             only_calls=dialect.only_calls,
             stamped=Getter((*stamped, *own)),

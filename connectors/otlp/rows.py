@@ -104,7 +104,7 @@ def columns(rows: Rows, kinds: Kinds, prices: PriceTable, raw: Callable[[int], b
         rows: The calls.
         kinds: What their codes of kinds mean.
         prices: Prices them.
-        raw: Gives the bytes of the span at a place of the record.
+        raw: Gives a record of the span at a place of the record.
     """
     failed = rows.failed
     usage = Usage(

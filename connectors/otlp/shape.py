@@ -41,7 +41,7 @@ class Shape(NamedTuple):
     sound: NDArray[np.bool_]
 
 
-def shape_of(merged: Any, spans: int) -> Shape:
+def shape_of_merged(merged: Any, spans: int) -> Shape:
     """Give the ids and times of a request.
 
     Written out again, the merged span is its ids and times field by field, in blocks of fixed
@@ -65,7 +65,13 @@ def shape_of(merged: Any, spans: int) -> Shape:
         return _unsound(spans)
     ids = np.empty((spans, 3), np.uint64)
     ids[:, :2], ids[:, 2] = blocks["trace"]["id"], blocks["span"]["id"]
-    start_ns, end_ns = blocks["start"]["ns"], blocks["end"]["ns"]
+    return shape_from(ids, blocks["start"]["ns"], blocks["end"]["ns"])
+
+
+def shape_from(
+    ids: NDArray[np.uint64], start_ns: NDArray[np.uint64], end_ns: NDArray[np.uint64]
+) -> Shape:
+    """Give the shape of spans from their ids (n, 3) and times (n,)."""
     latency_ns = end_ns - start_ns  # wraps to something huge where it ends before it starts
     sound = ((ids[:, 0] | ids[:, 1]) != 0) & (ids[:, 2] != 0) & (latency_ns <= MAX_LATENCY_NS)
     sound &= (start_ns > 0) & (end_ns <= MAX_END_NS)

@@ -65,6 +65,16 @@ def read_resource(raw: bytes, keys: Iterable[str] = RESOURCE_KEYS) -> dict[str, 
     return read_attributes(parse(wire.Resource, raw).attributes, keys)
 
 
+def read_scope(raw: bytes) -> str:
+    """Read the name of a scope.
+
+    Raises:
+        DecodeFailed: The bytes are no scope.
+    """
+    name: bytes = parse(wire.Scope, raw).name
+    return name.decode(errors="replace")
+
+
 class _Statuses(dict[bytes, int]):
     """What a status says: `FAILED`, `DAMAGED`, else 0. Those without a message are remembered."""
 

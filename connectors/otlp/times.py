@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from google.protobuf.message import DecodeError
 
-from connectors.otlp import json_spans, wire
+from connectors.otlp import json_columns, wire
 from optimizer.errors import DecodeFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _LAST_NS = 1 << 62
 
@@ -19,16 +24,11 @@ def latest_end_ns(body: bytes) -> int | None:
     return max(ends, default=None)
 
 
-def _ends(body: bytes) -> list[int]:
+def _ends(body: bytes) -> Sequence[int]:
     try:
         if body[:1] == b"{":
-            return [
-                json_spans.read_span(raw, (), resource).end_ns
-                for resource, _, spans in json_spans.raw_spans(body)
-                for raw in spans
-            ]
-        return list(
-            wire.Transposed.FromString(body).resource_spans.scope_spans.spans.end_time_unix_nano
-        )
+            return json_columns.ends(body)
+        merged = wire.Transposed.FromString(body).resource_spans.scope_spans.spans
+        return list(merged.end_time_unix_nano)
     except (DecodeFailed, DecodeError):
         return []

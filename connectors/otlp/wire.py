@@ -56,8 +56,8 @@ _IDS_AND_TIMES = (
 _WHOLE: _Fields = tuple((name, number, kind, _ONE) for name, number, kind, _ in _IDS_AND_TIMES[:4])
 _RAW: Mapping[str, _Fields] = {
     "Request": (("resource_spans", 1, "ResourceSpans", _MANY),),
-    "ResourceSpans": (("scope_spans", 2, "ScopeSpans", _MANY),),
-    "ScopeSpans": (("spans", 2, _BYTES, _MANY),),
+    "ResourceSpans": (("resource", 1, _BYTES, _ONE), ("scope_spans", 2, "ScopeSpans", _MANY)),
+    "ScopeSpans": (("scope", 1, _BYTES, _ONE), ("spans", 2, _BYTES, _MANY)),
 }
 _PARTS: Mapping[str, _Fields] = {
     "Resource": (("attributes", 1, _MAP, _MANY),),

@@ -145,7 +145,7 @@ class Columns:
         slot: int16, -1 absent.
         flags: uint8, `ERROR | STREAMED`.
         score: int32, millionths, -1 for a call.
-        raw: Gives the bytes of one row's span again, for a dead letter; None where they are gone.
+        raw: Gives a record of one row's span alone, for a dead letter; None where it is gone.
         links: (n, 3) uint64, links of trace, span and response (`observe.links`), 0 absent; None
             where nobody asked.
     """

@@ -11,6 +11,7 @@ from tests.benchmarks.figures import calibration, keep, show
 
 NAMES = (
     "otlp_spans_to_windows",
+    "otlp_json_spans_to_windows",
     "columnar_events_to_windows",
     "decision_latency_p99_ms",
     "snapshot_pause_p99_ms",

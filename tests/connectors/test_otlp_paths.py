@@ -247,7 +247,8 @@ def test_what_is_remembered_is_bounded_whatever_names_come_in(monkeypatch, encod
             span.attributes.add(key="gen_ai.operation.name", value=AnyValue(string_value="chat"))
             span.attributes.add(key="gen_ai.request.model", value=model)
         assert decoder.decode(encode(data.SerializeToString()), table).counts["calls"] == 5
-        most = max(most, len(made[0].kinds.kinds), made[0].kinds.signatures)
+        known = [(len(memory.kinds.kinds), memory.kinds.signatures) for memory in made]
+        most = max(most, *map(max, known))
     assert 50 <= most < 60
 
 
@@ -259,27 +260,6 @@ def test_resources_that_differ_only_in_type_are_two():
         for resource_spans in data.resource_spans:
             resource_spans.resource.attributes.add(key="llm.optimizer.slot", value=value)
         assert set(decoder.decode(data.SerializeToString(), table).columns.slot) == {slot}
-
-
-def test_a_span_can_be_had_again_as_it_came():
-    rng = random.Random(3)
-    body = b"".join(request(rng, 12).SerializeToString() for _ in range(5))
-    spans = {
-        span.SerializeToString()
-        for resource_spans in TracesData.FromString(body).resource_spans
-        for scope_spans in resource_spans.scope_spans
-        for span in scope_spans.spans
-    }
-    decoded = OtlpDecoder(Settings(), PRICES, "acme").decode(body, KeyTable())
-    raws = [decoded.columns.raw(row) for row in range(len(decoded.columns))]
-    refused = [refusal.body for refusal in decoded.refused]
-    assert len(raws) > 3
-    assert len(refused) > 0
-    assert len({*raws, *refused}) == len(raws) + len(refused)
-    assert {*raws, *refused} <= spans
-    text = OtlpDecoder(Settings(), PRICES, "acme").decode(as_json(body), KeyTable())
-    assert text.columns.raw(0).startswith(b"{")
-    assert all(refusal.body.startswith(b"{") for refusal in text.refused)
 
 
 def test_unknown_fields_and_repeated_messages_change_nothing():
