@@ -32,7 +32,7 @@ class Rig:
             self.folder / "positions.json",
             self.writer,
             lambda: self.now,
-            self.reader.next_offsets()[PARTITION],
+            self.reader.next_offsets(),
         )
 
     def restart(self) -> None:
@@ -44,7 +44,7 @@ class Rig:
             file.write(text)
 
     def lines(self) -> list[bytes]:
-        return [record.body for record in self.reader if record.kind is RecordKind.OTLP]
+        return [record.body for record in self.reader if record.kind is not RecordKind.HEARTBEAT]
 
     def beats(self) -> list[int]:
         return [r.stamp_ns for r in self.reader if r.kind is RecordKind.HEARTBEAT]
