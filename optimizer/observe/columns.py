@@ -189,13 +189,17 @@ ARRAYS = tuple(name for name in Columns.__dataclass_fields__ if name not in {"ra
 def join(parts: Sequence[Columns]) -> Columns:
     """Lay the rows of several columns end to end; `raw` is left behind.
 
-    Links are kept where every part has them.
+    Rows of parts without links have none, unless no part has any.
     """
     joined: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS
     }
-    links = [part.links for part in parts if part.links is not None]
-    return Columns(links=np.concatenate(links) if len(links) == len(parts) else None, **joined)
+    if all(part.links is None for part in parts):
+        return Columns(**joined)
+    links = [
+        np.zeros((len(part), 3), np.uint64) if part.links is None else part.links for part in parts
+    ]
+    return Columns(links=np.concatenate(links), **joined)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

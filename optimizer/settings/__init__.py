@@ -2,6 +2,7 @@
 
 from optimizer.settings.claims import StampCheck, StampSettings
 from optimizer.settings.dead_letters import DeadLetterSettings, LetterBytes
+from optimizer.settings.attribution import AttributionSettings, LinkIndex
 from optimizer.settings.example_file import example
 from optimizer.settings.faults import MASK, masked, nearest, unknown
 from optimizer.settings.json_schema import schema
@@ -46,6 +47,7 @@ __all__ = [
     "MASK",
     "PREFIX",
     "ABTestConfig",
+    "AttributionSettings",
     "Autonomy",
     "ConstraintSettings",
     "CostPerformanceConfig",
@@ -58,6 +60,7 @@ __all__ = [
     "Items",
     "Knob",
     "LetterBytes",
+    "LinkIndex",
     "LogLevel",
     "ObservabilitySettings",
     "OptimizationMode",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from optimizer.settings.claims import StampSettings
 from optimizer.settings.dead_letters import DeadLetterSettings
+from optimizer.settings.attribution import AttributionSettings
 from optimizer.settings.kinds import Choice
 from optimizer.settings.knobs import Items, Knob, declared, knob, members, walk
 from optimizer.settings.outside import SentinelSettings
@@ -65,6 +66,7 @@ class Settings:
         ),
     )
 
+    attribution: AttributionSettings = field(default_factory=AttributionSettings)
     sources: tuple[SourceSettings, ...] = field(
         default=(),
         metadata=declared(
