@@ -53,7 +53,7 @@ class AttributeLogic(StatefulBatchLogic[Any, Any, bytes]):
                     yield from self._dealing.tell(item)
                 case Unattributed():
                     yield EDGE, DeadLetter(**{**item._asdict(), "kind": RecordKind(item.kind)})
-        if attribution.watermark_ns // MINUTE_NS > minute:
+        if attribution.watermark_ns // MINUTE_NS > minute and attribution.counts["judgements"]:
             for coverage in attribution.told():
                 yield EDGE, coverage
             yield EDGE, Ledger(ATTRIBUTION, attribution.watermark_ns, dict(attribution.counts))
@@ -73,7 +73,9 @@ def attribute(
 
     named = op.flat_map_batch("to-attribute", scoring, lambda batch: [(i[0], i) for i in batch])
     attributed = op.stateful_batch("attribute", named, build)
-    return op.flat_map_batch("attributed", attributed, lambda batch: [target for _, target in batch])
+    return op.flat_map_batch(
+        "attributed", attributed, lambda batch: [target for _, target in batch]
+    )
 
 
 def rules_of(settings: Settings) -> AttributionRules:

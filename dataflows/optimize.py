@@ -20,8 +20,7 @@ from connectors.decoding import RecordDecoder
 from connectors.prices import open_prices
 from connectors.vaults.memory import MemoryVault
 from connectors.vaults.sqlite import SqliteVault
-from dataflows.attribute import attribute, findable
-from dataflows.attribute import rules_of as attribution_rules_of
+from dataflows.attribute import attribute, findable, rules_of as attribution_rules_of
 from dataflows.control import control
 from dataflows.failures import recovery_explained
 from dataflows.observe import observe

@@ -36,6 +36,7 @@ SCORES = np.dtype(
         ("key", "<i4"),
         ("slot", "<i2"),
         ("offset", "<i8"),
+        ("place", "<i4"),
         ("stamp_ns", "<i8"),
         ("kind", "<u1"),
         ("partition", "<i4"),
@@ -94,12 +95,14 @@ class Taken(NamedTuple):
         count_ns: When it counts: when it was given, or the partition's watermark if that had
             passed, so that no window ever opens again.
         offset: Its record's place in the partition.
+        place: Its number among the judgements of its record.
         stamp_ns: When its record was taken.
         judgement: The judgement.
     """
 
     count_ns: int
     offset: int
+    place: int
     stamp_ns: int
     judgement: Judgement
 
@@ -170,12 +173,13 @@ def judged(partition: str, taken: Sequence[Taken]) -> Judged:
             -1 if one.key is None else keys.setdefault(one.key, len(keys)),
             one.slot,
             offset,
+            place,
             stamp_ns,
             one.kind,
             0,
             tenants.setdefault(one.tenant, len(tenants)),
         )
-        for count_ns, offset, stamp_ns, one in taken
+        for count_ns, offset, place, stamp_ns, one in taken
     ]
     return Judged(
         rows=np.array(rows, SCORES),

@@ -69,6 +69,7 @@ class Unattributed(NamedTuple):
         detail: Why, for a person.
         body: A record of this score alone.
         kind: What those bytes are: a `RecordKind`.
+        place: Its number among the scores of its record.
     """
 
     partition: str
@@ -78,6 +79,7 @@ class Unattributed(NamedTuple):
     detail: str
     body: bytes
     kind: int
+    place: int
 
 
 class Attribution:
@@ -145,7 +147,7 @@ class Attribution:
 
     def _resolve(self, pane: int, given_up_ns: int) -> Iterator[Pane | Unattributed]:
         """Resolve what counts in a pane, and what has waited for its calls."""
-        since_ns = (pane + 1) * PANE_NS - self._rules.keep_ns
+        since_ns = pane * PANE_NS - self._rules.keep_ns
         new = self._remember(pane, since_ns)
         parts = sorted(self.judged.pop(pane, []), key=lambda part: part.partitions)
         waited = len(self.waiting.rows)
@@ -218,8 +220,9 @@ class Attribution:
 
     @staticmethod
     def _tenants(judged: Judged, keys: Keys) -> NDArray[np.int64]:
-        codes = [keys.tenant(name) for name in judged.tenants]
-        return np.array(codes, np.int64)[judged.rows["tenant"]]
+        codes = np.array([keys.tenant(name) for name in judged.tenants], np.int64)
+        tenants: NDArray[np.int64] = codes[judged.rows["tenant"]]
+        return tenants
 
     def _count(self, pane: int, judged: Judged, answers: Answers, keys: Keys) -> Iterator[Pane]:
         counted = self.memory.count(pane, judged.rows, answers, keys)
@@ -251,6 +254,7 @@ class Attribution:
                 ),
                 body=body,
                 kind=int(row["kind"]),
+                place=int(row["place"]),
             )
 
 
@@ -261,4 +265,3 @@ _DETAILS = {
     "(attribution.wait_secs): name a span, trace or response that telemetry shows, "
     "or echo the call's route and arm",
 }
-

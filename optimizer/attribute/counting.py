@@ -162,4 +162,3 @@ def _by_slot(rows: Ints, counted: Counted) -> tuple[Ints, Ints]:
     names, line = np.unique((rows[slotted] << 16) | counted.slots[slotted], return_inverse=True)
     sums = _added(line, counted.sums[slotted], len(names))[:, SLOT_COLUMNS]
     return np.stack((names >> 16, names & 0xFFFF), axis=1), sums
-

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -143,5 +142,3 @@ def _decide(
     answers.keys[found] = np.where(agreed, codes[last], AMBIGUOUS)
     answers.slots[found] = calls["slot"][order][last]
     return answers
-
-

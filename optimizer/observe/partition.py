@@ -107,13 +107,13 @@ class Partition:
         """Take one record's judgements; one that is told late counts at the watermark."""
         limit = record.stamp_ns + self._rules.skew_ns
         latest, dead = -1, []
-        for one in judgements:
+        for place, one in enumerate(judgements):
             at_ns = record.stamp_ns if one.time_ns < 0 else one.time_ns
             if at_ns > limit:
                 dead.append(self._from_the_future(record, at_ns, "was given", one.body, one.kind))
                 continue
             latest = max(latest, at_ns)
-            self.scoring.judge(record, max(at_ns, self.watermark_ns), one)
+            self.scoring.judge(record, place, max(at_ns, self.watermark_ns), one)
         self.counts["judgements"] += len(judgements) - len(dead)
         return self._advance(latest - self._rules.disorder_ns, [], dead)
 

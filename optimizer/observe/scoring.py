@@ -31,9 +31,9 @@ class Scoring:
         """Take the calls of a sealed pane."""
         self._ready.append(seen)
 
-    def judge(self, record: Record, count_ns: int, judgement: Judgement) -> None:
-        """Take a judgement that counts at an instant."""
-        self.waiting.append(Taken(count_ns, record.offset, record.stamp_ns, judgement))
+    def judge(self, record: Record, place: int, count_ns: int, judgement: Judgement) -> None:
+        """Take one of a record's judgements, which counts at an instant."""
+        self.waiting.append(Taken(count_ns, record.offset, place, record.stamp_ns, judgement))
 
     def leave(self, *, marked: bool) -> Sequence[Judged | Seen]:
         """Give what leaves now: everything if a mark follows."""

@@ -120,7 +120,7 @@ def _load_pane(content: dict[str, Any], findable: int) -> OpenPane:
     return pane
 
 
-def _taken(count_ns: int, offset: int, stamp_ns: int, judgement: list[Any]) -> Taken:
+def _taken(count_ns: int, offset: int, place: int, stamp_ns: int, judgement: list[Any]) -> Taken:
     told = Judgement._make(judgement)
     key = None if told.key is None else (told.key[0], told.key[1], told.key[2], told.key[3])
-    return Taken(count_ns, offset, stamp_ns, told._replace(judge=Judge(told.judge), key=key))
+    return Taken(count_ns, offset, place, stamp_ns, told._replace(judge=Judge(told.judge), key=key))

@@ -1,8 +1,8 @@
 """Every knob: default, unit, range; a mapping is validated with all its faults at once."""
 
+from optimizer.settings.attribution import AttributionSettings, LinkIndex
 from optimizer.settings.claims import StampCheck, StampSettings
 from optimizer.settings.dead_letters import DeadLetterSettings, LetterBytes
-from optimizer.settings.attribution import AttributionSettings, LinkIndex
 from optimizer.settings.example_file import example
 from optimizer.settings.faults import MASK, masked, nearest, unknown
 from optimizer.settings.json_schema import schema

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from optimizer.settings.attribution import AttributionSettings
 from optimizer.settings.claims import StampSettings
 from optimizer.settings.dead_letters import DeadLetterSettings
-from optimizer.settings.attribution import AttributionSettings
 from optimizer.settings.kinds import Choice
 from optimizer.settings.knobs import Items, Knob, declared, knob, members, walk
 from optimizer.settings.outside import SentinelSettings
