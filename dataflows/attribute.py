@@ -53,10 +53,11 @@ class AttributeLogic(StatefulBatchLogic[Any, Any, bytes]):
                     yield from self._dealing.tell(item)
                 case Unattributed():
                     yield EDGE, DeadLetter(**{**item._asdict(), "kind": RecordKind(item.kind)})
-        if attribution.watermark_ns // MINUTE_NS > minute and attribution.counts["judgements"]:
+        if attribution.watermark_ns // MINUTE_NS > minute and attribution.counts["judged"]:
             for coverage in attribution.told():
                 yield EDGE, coverage
-            yield EDGE, Ledger(ATTRIBUTION, attribution.watermark_ns, dict(attribution.counts))
+            counts = {name: count for name, count in attribution.counts.items() if count}
+            yield EDGE, Ledger(ATTRIBUTION, attribution.watermark_ns, counts)
 
     def snapshot(self) -> bytes:
         """Give the state."""

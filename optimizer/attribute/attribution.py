@@ -156,7 +156,7 @@ class Attribution:
             return
         # What waited stands first and counts first: it came earlier.
         judged = judged.take(np.argsort(judged.rows["count_ns"], kind="stable"))
-        self.counts["judgements"] += len(judged.rows) - waited
+        self.counts["judged"] += len(judged.rows) - waited
         keys = Keys()
         asked = Question(judged.rows, self._tenants(judged, keys), since_ns)
         answers = self._echoed(judged, keys)

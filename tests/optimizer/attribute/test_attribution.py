@@ -198,4 +198,4 @@ def test_every_judgement_is_accounted_for() -> None:
     parts = ("scores", "repeated_scores", "corrected_scores", "dead:ambiguous_score")
     counts = [said.counts[name] for name in (*parts, "dead:unresolved_score")]
     assert counts == [2, 1, 1, 1, 1]
-    assert sum(counts) == said.counts["judgements"] == 6
+    assert sum(counts) == said.counts["judged"] == 6

@@ -126,13 +126,12 @@ def test_judgements_leave_before_the_mark_and_count_at_the_watermark_when_they_a
     None
 ):
     observer = an_observer()
-    for second in (12, 100, 50):
-        list(observer.take(record(RecordKind.EVENT, str(second).encode(), 100)))
-    targets = list(observer.take(record(RecordKind.HEARTBEAT, at_s=160)))
-    kinds = [type(item) for target, item in targets if target == ATTRIBUTION]
-    assert kinds == [Judged, Mark]
-    rows = next(item.rows for _, item in targets if isinstance(item, Judged))
-    counted = [(count_ns - START) / SECOND for count_ns in rows["count_ns"].tolist()]
+    events = [record(RecordKind.EVENT, str(second).encode(), 100) for second in (12, 100, 50)]
+    records = [*events, record(RecordKind.HEARTBEAT, at_s=160)]
+    items = [item for one in records for to, item in observer.take(one) if to == ATTRIBUTION]
+    assert [type(item) for item in items] == [Judged, Mark] * 3
+    times = [ns for item in items if isinstance(item, Judged) for ns in item.rows["count_ns"]]
+    counted = [(int(count_ns) - START) / SECOND for count_ns in times]
     assert counted == [12, 100, 85]  # 85 s is how far the watermark had come
     assert observer.partition.counts["judgements"] == 3
 
