@@ -138,7 +138,7 @@ class OtlpDecoder:
         for place, plan, source in sorted(odd, key=lambda span: span.place):
             try:
                 span = encoding.read_span(letters.span(place), plan.keys, source.attributes)
-                reading = self._normalizer.read(span)
+                reading = self._normalizer.read(replace(span, cached_apart=plan.cached_apart))
             except DecodeFailed as failed:
                 detail = str(failed).removeprefix(f"{failed.reason}: ")
                 refused.append(Refusal(failed.reason, detail, letters(place)))
