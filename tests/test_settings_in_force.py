@@ -13,7 +13,6 @@ from tests.settings_probes import (
     noticing,
     outside,
     running,
-    scoring,
     streaming,
 )
 from tests.settings_probes.probe import Probe
@@ -26,7 +25,6 @@ PROBES = (
     *noticing.PROBES,
     *outside.PROBES,
     *running.PROBES,
-    *scoring.PROBES,
     *streaming.PROBES,
 )
 KEYS = {probe.key for probe in PROBES}
