@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from connectors.codecs import read_event
 from connectors.otlp import OtlpDecoder
-from connectors.outside import OutsideReader, owned
+from connectors.outside import OutsideReader, owned, told
 from optimizer.errors import DecodeFailed
-from optimizer.observe.columns import Record, RecordKind
+from optimizer.observe.columns import KeyTable, Record, RecordKind
 from optimizer.observe.identify import claims_of
-from optimizer.observe.keys import KeyTable
+from optimizer.observe.links import Links
 from optimizer.observe.observer import Decoded
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ class RecordDecoder:
         source = settings.source(partition)
         claims = claims_of(settings, source)
         self._source = source
-        self._spans = OtlpDecoder(settings, prices, source.tenant, claims=claims)
+        links = Links[settings.attribution.index.name]
+        self._spans = OtlpDecoder(settings, prices, source.tenant, links, claims)
         self._outside = OutsideReader(settings, source)
 
     def decode(self, record: Record, table: KeyTable) -> Decoded:
@@ -48,7 +49,7 @@ class RecordDecoder:
             case RecordKind.EVENT:
                 return self._outside.decode(record)
             case RecordKind.SCORE | RecordKind.ORDER:
-                return Decoded(None, (), {}, events=(owned(read_event(body), self._source),))
+                return told(owned(read_event(body), self._source), body)
             case RecordKind.ALERT:
                 event = owned(read_event(body), self._source)
                 return Decoded(None, (), {"events": 1}, events=(event,))

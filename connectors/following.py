@@ -1,22 +1,27 @@
-"""Live input without a service: OTLP files that an exporter appends to, such as the Collector's.
+"""Live input without a service: files that an exporter appends to, such as the Collector's.
 
-Each line is one export request in OTLP/JSON. What is read is stamped and written to a recording
-before anything else sees it, so a live run can be replayed, and a crash loses nothing.
+Each line is one export request in OTLP/JSON, of any signal, or an event of another system. What is
+read is stamped and written to a recording before anything else sees it, so a live run can be
+replayed, and a crash loses nothing.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
+from connectors.inputs import partition_of
 from connectors.positions import Positions
+from connectors.signals import kinds_of
 from optimizer.errors import RecordingInvalid
 from optimizer.observe.columns import Record, RecordKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from connectors.inputs import LogInput
     from connectors.recordings import RecordingWriter
+    from optimizer.observe.columns import Block
 
 PARTITION = "input"
 HEARTBEAT_NS = 1_000_000_000
@@ -35,7 +40,8 @@ class Follower:
         positions: File to keep the positions in.
         writer: The recording.
         clock: Gives nanoseconds since the epoch.
-        offset: Offset of the next record.
+        offsets: Offset of the next record of each partition there is by now.
+        log: Records that commands have appended, to be taken in too; None for none.
     """
 
     def __init__(
@@ -44,13 +50,16 @@ class Follower:
         positions: Path,
         writer: RecordingWriter,
         clock: Callable[[], int],
-        offset: int,
+        offsets: Mapping[str, int],
+        *,
+        log: LogInput | None = None,
     ) -> None:
         self._path = path
         self._positions = Positions(positions)
         self._writer = writer
         self._clock = clock
-        self._offset = offset
+        self._offsets = dict(offsets)
+        self._log = log
         self._beat_ns = 0
         self._behind = False
 
@@ -59,19 +68,35 @@ class Follower:
         self._behind = False
         files = self._files()
         lines = [line for name, path in files.items() for line in self._read(name, path)]
+        commanded = self._log.read() if self._log else ()
         stamp = self._clock()
         for line in lines:
-            self._append(RecordKind.OTLP, stamp, line)
-        if not self._behind and stamp - self._beat_ns >= HEARTBEAT_NS:
+            for kind in kinds_of(line):
+                self._append(PARTITION, kind, stamp, line)
+        for record in commanded:
+            self._append(partition_of(record, PARTITION), record.kind, stamp, record.body)
+        if not self._is_behind() and stamp - self._beat_ns >= HEARTBEAT_NS:
             self._beat_ns = stamp
-            self._append(RecordKind.HEARTBEAT, stamp, b"")
+            for partition in self._offsets:
+                self._append(partition, RecordKind.HEARTBEAT, stamp, b"")
         self._writer.flush()
         if lines:
             self._positions.keep(files)
+        if self._log:
+            self._log.keep()
 
-    def _append(self, kind: RecordKind, stamp_ns: int, body: bytes) -> None:
-        self._writer.append(Record(PARTITION, self._offset, stamp_ns, kind, body))
-        self._offset += 1
+    def _is_behind(self) -> bool:
+        return self._behind or (self._log is not None and self._log.behind)
+
+    def _append(self, partition: str, kind: RecordKind, stamp_ns: int, body: bytes | Block) -> None:
+        if partition not in self._offsets:
+            # It begins with a heartbeat: nothing of it is ever before what has closed by now.
+            self._writer.declare(partition)
+            self._offsets[partition] = 0
+            self._append(partition, RecordKind.HEARTBEAT, stamp_ns, b"")
+        offset = self._offsets[partition]
+        self._writer.append(Record(partition, offset, stamp_ns, kind, body))
+        self._offsets[partition] = offset + 1
 
     def _files(self) -> dict[str, Path]:
         """Give the files there are, by name; hidden ones and those compressed by now left out."""

@@ -14,14 +14,16 @@ import msgspec
 
 from connectors.cloud_events import is_cloud_event, unwrap
 from connectors.codecs import read_event
+from connectors.judging import judgement_of
 from connectors.members import parsed
 from connectors.sentinel import Around, is_anomaly, read_anomaly
 from connectors.signatures import check_signature
 from optimizer.errors import DecodeFailed, InvalidEvent
-from optimizer.events import FeedbackEvent, Order
+from optimizer.events import FeedbackEvent, Order, Score
 from optimizer.observe.observer import Decoded, Refusal
 
 if TYPE_CHECKING:
+    from optimizer.judgements import Judgement
     from optimizer.observe.columns import Record
     from optimizer.settings import Settings, SourceSettings
 
@@ -49,6 +51,7 @@ class OutsideReader:
         """
         body = record.body if isinstance(record.body, bytes) else b""
         stamp = _instant(record.stamp_ns)
+        judged: list[Judgement] = []
         events: list[FeedbackEvent] = []
         refused: list[Refusal] = []
         counts: Counter[str] = Counter()
@@ -61,11 +64,12 @@ class OutsideReader:
             except InvalidEvent as error:
                 refused.append(Refusal("invalid_event", str(error), part))
             else:
-                events += said
-                counts["other_events"] += not said
-        return Decoded(None, refused, counts, events)
+                events += said.events
+                judged += said.judgements
+                counts["other_events"] += not (said.events or said.judgements)
+        return Decoded(None, refused, counts, events, judged)
 
-    def _read(self, body: bytes, around: Around) -> tuple[FeedbackEvent, ...]:
+    def _read(self, body: bytes, around: Around) -> Decoded:
         content = _object(body)
         if is_cloud_event(content):
             wrapped = unwrap(body, content)
@@ -74,17 +78,25 @@ class OutsideReader:
         if self._webhook_key and (is_anomaly(content) or _is_ours(content, "alert")):
             check_signature(body, self._webhook_key)
         if _is_ours(content, *OURS):
-            return (self._own(body),)
+            return self._own(body)
         if is_anomaly(content):
-            return read_anomaly(body, content, self._source.tenant, around)
+            read = read_anomaly(body, content, self._source.tenant, around)
+            return Decoded(None, (), {}, read)
         names = ", ".join(sorted(content)[:SHOWN_KEYS])
         raise DecodeFailed("unknown_event", f"nobody reads an object with {names or 'no members'}")
 
-    def _own(self, body: bytes) -> FeedbackEvent:
+    def _own(self, body: bytes) -> Decoded:
         event = owned(read_event(body), self._source)
         if isinstance(event.data, Order):
             raise DecodeFailed("order_from_outside", "orders are given by order records alone")
-        return event
+        return told(event, body)
+
+
+def told(event: FeedbackEvent, body: bytes) -> Decoded:
+    """Give an event of our own as what its record says; `body` holds it alone."""
+    if isinstance(event.data, Score):
+        return Decoded(None, (), {}, judgements=(judgement_of(event, event.data, body),))
+    return Decoded(None, (), {}, events=(event,))
 
 
 def owned(event: FeedbackEvent, source: SourceSettings) -> FeedbackEvent:

@@ -15,6 +15,7 @@ from connectors.configuration import load, located
 from connectors.dead_letters import DeadLetterStore
 from connectors.dead_letters.store import FILE as LETTERS
 from connectors.following import PARTITION, Follower
+from connectors.inputs import LogInput
 from connectors.journal import note, open_journal
 from connectors.publisher import Publisher
 from connectors.recordings import RecordingReader, RecordingWriter
@@ -48,7 +49,8 @@ def command(options: argparse.Namespace) -> int:
         stop = stack.enter_context(stop_on_signals())
         console = stack.enter_context(Console(options.output, options.windows))
         writer = stack.enter_context(closing(RecordingWriter(data / "inputs", [PARTITION])))
-        source = _live_source(settings, writer, data, stop)
+        log = _log_input(stack, settings, data)
+        source = _live_source(settings, writer, data, stop, log)
         publisher = open_publisher(stack, settings, data, partial(_watch, console, set()))
         note("info", "job_started", input=settings.input.path, data_dir=data)
         execute(
@@ -79,7 +81,11 @@ def _watch(console: Console, told: set[str], output: Any) -> None:
 
 
 def _live_source(
-    settings: Settings, writer: RecordingWriter, data: Path, stop: threading.Event
+    settings: Settings,
+    writer: RecordingWriter,
+    data: Path,
+    stop: threading.Event,
+    log: LogInput | None,
 ) -> RecordingSource:
     """Follow the input into a recording, and read that: live and replay are one path."""
     reader = RecordingReader(data / "inputs")
@@ -88,9 +94,20 @@ def _live_source(
         data / "positions.json",
         writer,
         time.time_ns,  # noqa: TID251 - an edge: it stamps what arrives
-        reader.next_offsets()[PARTITION],
+        reader.next_offsets(),
+        log=log,
     )
-    return RecordingSource(reader, [PARTITION], more=follower.poll, stop=stop.is_set)
+    partitions = reader.manifest.partitions
+    return RecordingSource(reader, partitions, more=follower.poll, stop=stop.is_set)
+
+
+def _log_input(stack: ExitStack, settings: Settings, data: Path) -> LogInput | None:
+    """Open what commands append to the log; nobody can reach a log in memory."""
+    database = settings.database
+    if database.connection_string == "memory://":
+        return None
+    log = open_log(database.connection_string, database.timeout_secs)
+    return LogInput(stack.enter_context(closing(log)), data / "inputs.position")
 
 
 def open_publisher(

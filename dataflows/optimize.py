@@ -20,14 +20,16 @@ from connectors.decoding import RecordDecoder
 from connectors.prices import open_prices
 from connectors.vaults.memory import MemoryVault
 from connectors.vaults.sqlite import SqliteVault
+from dataflows.attribute import attribute, findable, rules_of as attribution_rules_of
 from dataflows.control import control
 from dataflows.failures import recovery_explained
 from dataflows.observe import observe
 from dataflows.recovery import recovery_at
+from optimizer.attribute.attribution import Attribution
 from optimizer.controller import Controller
 from optimizer.decisions import OptimizationDecision
 from optimizer.findings import Finding
-from optimizer.observe.keys import limits_of
+from optimizer.judgements import ATTRIBUTION
 from optimizer.observe.observer import EDGE, Observer
 from optimizer.observe.partition import Partition, StreamRules
 from optimizer.panes import Weight
@@ -65,7 +67,7 @@ class Job:
 
 
 def build(job: Job, vault: Vault) -> Dataflow:
-    """Join the steps: source, observe, control, sink.
+    """Join the steps: source, observe, attribute, control, sink.
 
     Args:
         job: What the job is made of.
@@ -80,12 +82,19 @@ def build(job: Job, vault: Vault) -> Dataflow:
         return Observer(partition, decoder, settings.stream.shard_groups)
 
     def make_shard(name: str) -> Shard:
-        return Shard(name, Controller(settings, prices), _limits(settings), partitions, vault)
+        waited_for = (*partitions, ATTRIBUTION)
+        return Shard(name, Controller(settings, prices), _limits(settings), waited_for, vault)
+
+    def make_attribution() -> Attribution:
+        return Attribution(attribution_rules_of(settings), partitions)
 
     flow = Dataflow("optimize")
     records = op.input("records", flow, job.source)
     concerns = observe(records, rules_of(settings), vault, make_observer)
-    routed = op.branch("edge", concerns, lambda target: target[0] == EDGE)
+    scoring = op.branch("scoring", concerns, lambda target: target[0] == ATTRIBUTION)
+    attributed = attribute(scoring.trues, make_attribution, settings.stream.shard_groups, vault)
+    targets = op.merge("targets", scoring.falses, attributed)
+    routed = op.branch("edge", targets, lambda target: target[0] == EDGE)
     said = control(routed.falses, make_shard)
     op.output("publish", op.merge("outputs", said, routed.trues), PublisherSink(job.publisher))
     return flow
@@ -98,7 +107,7 @@ def rules_of(settings: Settings) -> StreamRules:
         disorder_ns=round(stream.allowed_disorder_secs * SECOND_NS),
         skew_ns=round(stream.max_skew_secs * SECOND_NS),
         dedupe_ns=round(stream.dedupe_secs * SECOND_NS),
-        keys=limits_of(settings),
+        findable=findable(settings),
     )
 
 

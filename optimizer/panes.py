@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -165,6 +165,38 @@ FINAL_NS = 1 << 62  # the watermark that ends a replay: the year 2116
 def shard_of(route: str, shards: int) -> int:
     """Give the shard of a route: a stable hash, so every process and run agrees."""
     return zlib.crc32(route.encode()) % shards
+
+
+class Dealing:
+    """Deals panes and marks to the shards of a job.
+
+    Args:
+        shards: How many there are.
+    """
+
+    def __init__(self, shards: int) -> None:
+        self._shards = shards
+        self._groups: dict[str, int] = {}
+
+    def deal(self, pane: Pane) -> Iterator[tuple[str, Pane]]:
+        """Give each shard the rows of its routes."""
+        for group, part in split(pane, [self._group(arm.route) for arm in pane.arms]).items():
+            yield f"shard-{group}", part
+
+    def tell(self, mark: Mark) -> Iterator[tuple[str, Mark]]:
+        """Tell every shard a watermark."""
+        for group in range(self._shards):
+            yield f"shard-{group}", mark
+
+    def shard(self, route: str) -> str:
+        """Name the shard of a route."""
+        return f"shard-{self._group(route)}"
+
+    def _group(self, route: str) -> int:
+        group = self._groups.get(route)
+        if group is None:
+            group = self._groups[route] = shard_of(route, self._shards)
+        return group
 
 
 def split(pane: Pane, groups: Sequence[int]) -> dict[int, Pane]:

@@ -13,6 +13,7 @@ class Producer(StrEnum):
     OPENLLMETRY = "openllmetry"
     OPENINFERENCE = "openinference"
     OPENLIT = "openlit"
+    ANTHROPIC = "anthropic"  # its own client, which traces itself whatever else watches it
     OTEL = "otel"  # OpenTelemetry's own instrumentations
     OTHER = "other"
 

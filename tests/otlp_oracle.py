@@ -67,7 +67,7 @@ def spans_of(body: bytes) -> Iterator[Span]:
     for resource_spans in TracesData.FromString(body).resource_spans:
         resource = attributes_of(resource_spans.resource.attributes)
         for scope_spans in resource_spans.scope_spans:
-            names = dialect_of(scope_spans.scope.name).names
+            dialect = dialect_of(scope_spans.scope.name)
             for span in scope_spans.spans:
                 chunks = [
                     event.time_unix_nano
@@ -81,10 +81,11 @@ def spans_of(body: bytes) -> Iterator[Span]:
                     start_ns=span.start_time_unix_nano,
                     end_ns=span.end_time_unix_nano,
                     failed=span.status.code == Status.STATUS_CODE_ERROR,
-                    attributes={key: attributes[key] for key in attributes.keys() & names},
+                    attributes={key: attributes[key] for key in attributes.keys() & dialect.names},
                     resource=resource,
                     first_chunk_ns=chunks[0] if chunks else -1,
                     exception_type=_exception(span.events),
+                    cached_apart=dialect.cached_apart,
                 )
 
 

@@ -13,6 +13,7 @@ from tests.settings_probes import (
     noticing,
     outside,
     running,
+    scoring,
     streaming,
 )
 from tests.settings_probes.probe import Probe
@@ -25,6 +26,7 @@ PROBES = (
     *noticing.PROBES,
     *outside.PROBES,
     *running.PROBES,
+    *scoring.PROBES,
     *streaming.PROBES,
 )
 KEYS = {probe.key for probe in PROBES}

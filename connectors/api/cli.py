@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from connectors.api.arguments import (
+    add_command,
+    add_config_option,
+    add_output_option,
+    add_windows_option,
+    count,
+    speed,
+)
+from connectors.api.dead_letter_arguments import add_dead_letters
 from optimizer.errors import OptimizerError, SettingsInvalid
 
 if TYPE_CHECKING:
@@ -92,78 +100,29 @@ def _parser(jobs: Jobs) -> argparse.ArgumentParser:
     _add_import(commands)
     _add_simulate(commands)
     _add_decisions(commands)
+    add_dead_letters(commands)
     _add_config(commands)
     return parser
 
 
-def _add(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    command: Command,
-    description: str,
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=description, description=description)
-    parser.set_defaults(command=command)
-    return parser
-
-
-def _count(text: str) -> int:
-    """Read a number of things, at least one."""
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r}: must be a whole number, at least 1")
-    return int(text)
-
-
-def _speed(text: str) -> float:
-    """Read event seconds a second; `max` is infinite."""
-    try:
-        speed = math.inf if text == "max" else float(text)
-    except ValueError:
-        speed = math.nan
-    if not speed > 0 or (math.isinf(speed) and text != "max"):
-        raise argparse.ArgumentTypeError(f"{text!r}: must be a number above 0, or max")
-    return speed
-
-
-def _add_config_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="settings, YAML; OPTIMIZER_* variables win"
-    )
-
-
-def _add_output_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--output", choices=("table", "json"), default="table", help="form of the output"
-    )
-
-
-def _add_windows_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--windows",
-        choices=("1m", "5m", "15m", "1h", "none"),
-        default="1h",
-        help="which windows to print (default 1h)",
-    )
-
-
 def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser], run: Command) -> None:
-    parser = _add(commands, "run", run, "follow live telemetry until stopped")
-    _add_config_option(parser)
-    _add_output_option(parser)
-    _add_windows_option(parser)
+    parser = add_command(commands, "run", run, "follow live telemetry until stopped")
+    add_config_option(parser)
+    add_output_option(parser)
+    add_windows_option(parser)
 
 
 def _add_replay(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], replay: Command
 ) -> None:
-    parser = _add(commands, "replay", replay, "run the same job over a recording")
+    parser = add_command(commands, "replay", replay, "run the same job over a recording")
     parser.add_argument("recording", type=Path, metavar="PATH", help="folder of the recording")
-    _add_config_option(parser)
-    _add_output_option(parser)
-    _add_windows_option(parser)
+    add_config_option(parser)
+    add_output_option(parser)
+    add_windows_option(parser)
     parser.add_argument(
         "--speed",
-        type=_speed,
+        type=speed,
         default="max",
         metavar="N|max",
         help="event seconds a second, or as fast as it goes (default max)",
@@ -175,18 +134,20 @@ def _add_replay(
         "--resume", action="store_true", help="go on where an interrupted replay into --out stopped"
     )
     parser.add_argument(
-        "--batch", type=_count, default=16, metavar="N", help="records a step; changes only speed"
+        "--batch", type=count, default=16, metavar="N", help="records a step; changes only speed"
     )
 
 
 def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _add(commands, "import", _import, "turn bare OTLP files into a recording")
+    parser = add_command(commands, "import", _import, "turn bare OTLP files into a recording")
     parser.add_argument("source", type=Path, metavar="SOURCE", help="a file or a folder of files")
     parser.add_argument("destination", type=Path, metavar="RECORDING", help="folder to make")
 
 
 def _add_simulate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _add(commands, "simulate", _simulate, "write a world's telemetry as a recording")
+    parser = add_command(
+        commands, "simulate", _simulate, "write a world's telemetry as a recording"
+    )
     parser.add_argument("world", metavar="WORLD", help="a world file, or `demo`")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to make")
     parser.add_argument("--force", action="store_true", help="replace the folder if it is there")
@@ -195,18 +156,20 @@ def _add_simulate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 def _add_decisions(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     group = commands.add_parser("decisions", help="look at decisions")
     actions = group.add_subparsers(required=True, metavar="ACTION")
-    listing = _add(actions, "list", _decisions("listing"), "the newest decisions, a line each")
+    listing = add_command(
+        actions, "list", _decisions("listing"), "the newest decisions, a line each"
+    )
     listing.add_argument("--route", default="", help="only this route, service or tenant")
     listing.add_argument("--status", default="", help="only in this status")
-    listing.add_argument("--limit", type=_count, default=20, help="how many (default 20)")
-    showing = _add(actions, "show", _decisions("showing"), "one decision, whole")
+    listing.add_argument("--limit", type=count, default=20, help="how many (default 20)")
+    showing = add_command(actions, "show", _decisions("showing"), "one decision, whole")
     showing.add_argument("id", metavar="ID", help="its id, or the beginning of it")
-    tailing = _add(actions, "tail", _decisions("tailing"), "decisions as they come")
-    tailing.add_argument("--limit", type=_count, default=10, help="how many to begin with")
+    tailing = add_command(actions, "tail", _decisions("tailing"), "decisions as they come")
+    tailing.add_argument("--limit", type=count, default=10, help="how many to begin with")
     tailing.add_argument("--no-follow", action="store_true", help="end at the end of the log")
     for parser in (listing, showing, tailing):
-        _add_config_option(parser)
-        _add_output_option(parser)
+        add_config_option(parser)
+        add_output_option(parser)
         parser.add_argument(
             "--db", default="", metavar="FILE", help="database to read, such as a replay's"
         )
@@ -220,9 +183,9 @@ def _add_config(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         ("show", _show, "the settings in force, defaults included"),
         ("schema", _schema, "JSON Schema of the settings"),
     ):
-        parser = _add(actions, name, command, description)
+        parser = add_command(actions, name, command, description)
         if name != "schema":
-            _add_config_option(parser)
+            add_config_option(parser)
 
 
 def _validate(options: argparse.Namespace) -> int:

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from connectors.api.new_folders import new_folder
 from connectors.api.progress import Progress
 from connectors.otlp.times import latest_end_ns
 from connectors.recordings.importing import import_otlp
-from connectors.recordings.manifest import NAME as MANIFEST
 from connectors.worlds import write
 from optimizer.errors import NotFound, RecordingInvalid
 
@@ -24,7 +24,7 @@ def import_files(options: argparse.Namespace) -> int:
     """Turn bare OTLP files into a recording."""
     if not options.source.exists():
         raise NotFound(f"{options.source}: no such file or folder")
-    destination = _new_folder(options.destination, force=False)
+    destination = new_folder(options.destination)
     progress = Progress()
 
     def tell(done: int, total: int) -> None:
@@ -47,7 +47,7 @@ def simulate(options: argparse.Namespace) -> int:
     world = DEMO if options.world == "demo" else Path(options.world)
     if not world.exists():
         raise NotFound(f"{world}: no such world file; `demo` names the one that ships")
-    out = _new_folder(options.out, force=options.force)
+    out = new_folder(options.out, force=options.force)
     unfinished = out.with_name(f".{out.name}.simulating")
     progress = Progress()
     try:
@@ -68,19 +68,3 @@ def simulate(options: argparse.Namespace) -> int:
         f"{summary.end:%Y-%m-%d %H:%M}, {summary.incidents} incidents planted (truth.json)\n"
     )
     return 0
-
-
-def _new_folder(folder: Path, *, force: bool) -> Path:
-    """Find that a folder may be made, or replaced where it is a recording and nothing else."""
-    if not folder.name.strip("."):
-        raise RecordingInvalid(f"{folder}: name a folder that is to be made")
-    if folder.exists() and not folder.is_dir():
-        raise RecordingInvalid(f"{folder}: is a file: name another folder")
-    if folder.is_symlink():
-        raise RecordingInvalid(f"{folder}: is a link: name the folder itself")
-    if folder.exists() and any(folder.iterdir()):
-        if not force:
-            raise RecordingInvalid(f"{folder}: is not empty: name another folder, or --force")
-        if not (folder / MANIFEST).exists():
-            raise RecordingInvalid(f"{folder}: is no recording: --force replaces recordings only")
-    return folder

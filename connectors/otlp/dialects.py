@@ -44,54 +44,67 @@ class Dialect:
         producer: The family it belongs to.
         names: The attributes it writes; only those are read.
         only_calls: Nearly all its spans are calls, so it does not pay to sort them out first.
+        cached_apart: Its input tokens leave out those of a cache, against the conventions.
     """
 
     scope: str
     producer: Producer
     names: frozenset[str]
     only_calls: bool = False
+    cached_apart: bool = False
 
     def aliases(self, slot: str) -> tuple[str, ...]:
         """Give the names of one thing, by priority."""
         return tuple(name for name in ALIASES[slot] if name in self.names)
 
 
+_EARLIER = _CONVENTIONS | {"gen_ai.system"}  # up to 1.36
 _EVERY_ALIAS = frozenset(name for names in ALIASES.values() for name in names)
-# Their lists do not differ from the longest; only their families are known.
-_FAMILIES = (
-    Dialect("openinference.", Producer.OPENINFERENCE, _EVERY_ALIAS),
-    Dialect("openlit", Producer.OPENLIT, _EVERY_ALIAS),
-    Dialect("opentelemetry.instrumentation.", Producer.OPENLLMETRY, _EVERY_ALIAS),
-    Dialect("", Producer.OTHER, _EVERY_ALIAS),
+_OPENINFERENCE = frozenset(
+    name
+    for name in _EVERY_ALIAS
+    if name.startswith(("openinference.", "llm.", "embedding.")) and name != "llm.request.type"
 )
+_BESIDE = _EARLIER | {  # what others write beside the conventions
+    "gen_ai.usage.prompt_tokens",
+    "gen_ai.usage.completion_tokens",
+    *WORDS["streamed"],
+}
+_LITELLM = (
+    _BESIDE
+    | {name for name in _EVERY_ALIAS if name.startswith(("litellm.", "error.llm"))}
+    | {
+        "llm.request.type",
+        "gen_ai.usage.cache_read_input_tokens",
+        "gen_ai.usage.cache_creation_input_tokens",
+        "gen_ai.cost.total_cost",
+    }
+)
+_OPENLIT = _BESIDE | {"gen_ai.server.time_to_first_token"}
 
 # The first whose scope fits counts.
 DIALECTS = (
     Dialect("llm-optimizer", Producer.OPTIMIZER, _CONVENTIONS, only_calls=True),
     Dialect("opentelemetry.instrumentation.genai.", Producer.OTEL, _CONVENTIONS, only_calls=True),
     Dialect("opentelemetry.util.genai.handler", Producer.OTEL, _CONVENTIONS, only_calls=True),
+    Dialect("opentelemetry.instrumentation.openai_v2", Producer.OTEL, _EARLIER, only_calls=True),
+    Dialect("opentelemetry.instrumentation.google_genai", Producer.OTEL, _EARLIER),
+    Dialect("opentelemetry.instrumentation.botocore", Producer.OTEL, _EARLIER),
+    Dialect("litellm", Producer.LITELLM, _LITELLM),
+    Dialect("openlit.instrumentation.anthropic", Producer.OPENLIT, _OPENLIT, cached_apart=True),
+    Dialect("openlit.instrumentation.bedrock", Producer.OPENLIT, _OPENLIT, cached_apart=True),
+    Dialect("openlit", Producer.OPENLIT, _OPENLIT),
+    Dialect("openinference.", Producer.OPENINFERENCE, _CONVENTIONS | _OPENINFERENCE),
+    Dialect("com.anthropic.sdk.", Producer.ANTHROPIC, _CONVENTIONS),
+    # Its older releases write all older conventions.
     Dialect(
-        "opentelemetry.instrumentation.openai_v2",
-        Producer.OTEL,
-        _CONVENTIONS | {"gen_ai.system"},
-        only_calls=True,
+        "opentelemetry.instrumentation.bedrock",
+        Producer.OPENLLMETRY,
+        _EVERY_ALIAS,
+        cached_apart=True,
     ),
-    Dialect(
-        "litellm",
-        Producer.LITELLM,
-        _CONVENTIONS
-        | set(WORDS["streamed"])
-        | {
-            "gen_ai.system",
-            "llm.request.type",
-            "litellm.provider.model",
-            "error.llm_provider",
-            "gen_ai.usage.cache_read_input_tokens",
-            "gen_ai.usage.cache_creation_input_tokens",
-            "gen_ai.cost.total_cost",
-        },
-    ),
-    *_FAMILIES,
+    Dialect("opentelemetry.instrumentation.", Producer.OPENLLMETRY, _EVERY_ALIAS),
+    Dialect("", Producer.OTHER, _EVERY_ALIAS),
 )
 
 

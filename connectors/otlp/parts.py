@@ -179,7 +179,8 @@ def _input(whole: Numbers[np.int64], plan: Plan, rows: int) -> dict[str, Ints]:
     told = tokens_in >= 0
     cached, written = (nothing if part is None else np.maximum(part, 0) * told for part in parts)
     counted = cached + written
-    tokens_in = tokens_in + counted * (tokens_in < counted)  # the producer left them out
+    left_out = (tokens_in < counted) | plan.cached_apart
+    tokens_in = tokens_in + counted * left_out
     return {"tokens_in": tokens_in, "tokens_cached": cached, "cache_write": written}
 
 

@@ -45,6 +45,7 @@ class Plan:
         nothing: All of that, absent.
         operations: Keys without which a span is no call.
         only_calls: Nearly all spans are calls.
+        cached_apart: Input tokens leave out those of a cache.
         stamped: The words that matter of a call whose arm is stamped, then its own values.
         words: The words that matter of any call, then its own values.
         wholes: How many of its own values are whole numbers, all aliases side by side.
@@ -57,6 +58,7 @@ class Plan:
     nothing: dict[str, bytes]
     operations: tuple[str, ...]
     only_calls: bool
+    cached_apart: bool
     stamped: Getter
     words: Getter
     wholes: int
@@ -112,6 +114,7 @@ class Plans:
             nothing=dict.fromkeys((*words, *own), b""),
             operations=dialect.aliases("operation"),
             only_calls=dialect.only_calls,
+            cached_apart=dialect.cached_apart,
             stamped=Getter((*stamped, *own)),
             words=Getter((*words, *own)),
             wholes=len(wholes),

@@ -64,6 +64,7 @@ class RecordingWriter:
         with ExitStack() as undo:
             self._lock = _locked(folder)
             undo.callback(os.close, self._lock)
+            self._stamps = stamps
             self._partitions = _declared(folder, tuple(partitions), stamps)
             self._number = max(last_file(folder), 0)
             self._file = _FrameFile(file_path(folder, self._number))
@@ -73,6 +74,14 @@ class RecordingWriter:
     def end(self) -> Cursor:
         """Where the next record would stand if all before it were flushed already."""
         return Cursor(self._number, self._file.bytes)
+
+    def declare(self, partition: str) -> None:
+        """Let records of another partition come too.
+
+        Raises:
+            RecordingInvalid: The manifest cannot be written.
+        """
+        self._partitions = _declared(self._folder, (partition,), self._stamps)
 
     def append(self, record: Record) -> None:
         """Take one more record; it is durable after the next flush.

@@ -1,7 +1,7 @@
 """What LLM instrumentations call things: attribute names and values, as data.
 
-Four generations are read: `llm.*` (2023), `gen_ai.system` (conventions up to 1.36),
-`gen_ai.provider.name` (1.37 on), and OpenInference; LiteLLM mixes the second with its own.
+Read are `llm.*` (2023), `gen_ai.system` (conventions up to 1.36), `gen_ai.provider.name` (1.37 on),
+its successors in development, and OpenInference; LiteLLM mixes the second or third with its own.
 Source: OpenTelemetry semantic conventions for generative AI, 1.28 to 1.41 and development version.
 """
 
@@ -17,6 +17,7 @@ STAMP = "llm.optimizer."  # what gateways write, on the span or its resource
 # What a call is, apart from its numbers. The first name with a usable value counts.
 WORDS: Mapping[str, tuple[str, ...]] = {
     "operation": ("gen_ai.operation.name", "llm.request.type", "openinference.span.kind"),
+    "call_type": ("litellm.call_type",),
     "provider": (
         "gen_ai.provider.name",
         "gen_ai.system",
@@ -34,9 +35,17 @@ WORDS: Mapping[str, tuple[str, ...]] = {
         "embedding.model_name",
         "llm.response.model",
     ),
-    "streamed": ("gen_ai.request.stream", "gen_ai.is_streaming", "llm.is_streaming"),
+    "streamed": (
+        "gen_ai.request.stream",
+        "gen_ai.is_streaming",
+        "gen_ai.request.is_stream",
+        "llm.is_streaming",
+        "litellm.request.streaming",
+    ),
+    "from_cache": ("litellm.cache_hit",),  # of answers, the gateway's own
     "error_type": ("error.type",),
-    "invocation": ("llm.invocation_parameters",),  # JSON: model, stream and parameters
+    # JSON: model, stream and parameters
+    "invocation": ("llm.invocation_parameters", "embedding.invocation_parameters"),
     "route": (f"{STAMP}route",),
     "arm": (f"{STAMP}arm",),
     "cell": (f"{STAMP}cell",),
@@ -83,7 +92,12 @@ WHOLES: Mapping[str, tuple[str, ...]] = {
 
 REALS: Mapping[str, tuple[str, ...]] = {
     "ttft": ("gen_ai.response.time_to_first_chunk", "gen_ai.server.time_to_first_token"),
-    "reported_cost": ("gen_ai.cost.total_cost", "gen_ai.usage.cost", "llm.cost.total"),
+    "reported_cost": (
+        "gen_ai.cost.total_cost",
+        "litellm.cost.total",
+        "gen_ai.usage.cost",
+        "llm.cost.total",
+    ),
 }
 
 # What a later score may name its call by.
@@ -109,14 +123,17 @@ EXCEPTION = "exception"
 EXCEPTION_TYPE = "exception.type"
 
 # Operations that are one request to a model, by what they are called. All others (agents, tools,
-# workflows, retrieval) repeat the usage of the requests inside them and would count it twice.
+# workflows, retrieval) repeat the usage of the requests inside them and would count it twice; what
+# fetches an answer again (`fetch_response`) uses nothing.
 OPERATIONS: Mapping[str, str] = {
     "chat": "chat",
     "completion": "chat",
     "acompletion": "chat",
+    "completion_with_retries": "chat",
     "responses": "chat",
     "aresponses": "chat",
     "anthropic_messages": "chat",
+    "aanthropic_messages": "chat",
     "llm": "chat",
     "generate_content": "generate_content",
     "agenerate_content": "generate_content",
@@ -130,12 +147,24 @@ OPERATIONS: Mapping[str, str] = {
 }
 EMBEDDINGS = "embeddings"
 
+# A gateway calls `chat` whatever the conventions have no operation for (reranking, moderation,
+# files), and tells under these names what it was. Only the types in force here leave it open.
+CALL_TYPES = (*WORDS["call_type"], "llm.request.type")
+OPEN_CALL_TYPES = {
+    "unknown",
+    "pass_through_endpoint",
+    "llm_passthrough_route",
+    "allm_passthrough_route",
+}
+
 PROVIDERS: Mapping[str, str] = {
+    "text-completion-openai": "openai",
     "az.ai.openai": "azure.ai.openai",
     "azure": "azure.ai.openai",
     "az.ai.inference": "azure.ai.inference",
     "azure_ai": "azure.ai.inference",
     "vertex_ai": "gcp.vertex_ai",
+    "vertex_ai_beta": "gcp.vertex_ai",
     "vertexai": "gcp.vertex_ai",
     "gemini": "gcp.gemini",
     "google": "gcp.gemini",
@@ -143,6 +172,10 @@ PROVIDERS: Mapping[str, str] = {
     "mistral": "mistral_ai",
     "mistralai": "mistral_ai",
     "bedrock": "aws.bedrock",
+    "bedrock_converse": "aws.bedrock",
+    "aws": "aws.bedrock",
+    "amazon": "aws.bedrock",
+    "cohere_chat": "cohere",
     "watsonx": "ibm.watsonx.ai",
     "moonshot": "moonshot_ai",
 }

@@ -23,8 +23,8 @@ from optimizer.observe.words import as_slot, read_words, without_module
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from optimizer.observe.columns import CallKey
     from optimizer.observe.identify import Identities
-    from optimizer.observe.keys import CallKey
     from optimizer.observe.price import Priced, PriceTable
     from optimizer.observe.values import Value
 
@@ -49,6 +49,7 @@ class Span:
         resource: Those of its resource.
         first_chunk_ns: When its first event came that marks a token; -1 without one.
         exception_type: Of its last exception event; `""` without one.
+        cached_apart: Whoever wrote it leaves tokens of a cache out of the input tokens.
     """
 
     trace_id: bytes
@@ -60,6 +61,7 @@ class Span:
     resource: Mapping[str, Value]
     first_chunk_ns: int = -1
     exception_type: str = ""
+    cached_apart: bool = False
 
 
 class Kind(NamedTuple):
@@ -161,7 +163,9 @@ class Normalizer:
             operation=words.operation,
             model=models[0] if models else "",
             provider=words.provider,
-            priced=self.prices.find(models, words.provider),
+            priced=self.prices.free()
+            if words.from_cache
+            else self.prices.find(models, words.provider),
             streamed=words.streamed,
             error_type=words.error_type,
             slot=words.slot,
@@ -188,8 +192,8 @@ class Normalizer:
         cached, written = max(cached, 0), max(written, 0)
         if tokens_in < 0:
             cached = written = 0  # parts of something that is not told
-        elif tokens_in < cached + written:
-            tokens_in += cached + written  # this producer does not count them as input
+        elif span.cached_apart or tokens_in < cached + written:
+            tokens_in += cached + written
         slot = -1 if self.checks_stamps else as_slot(first(span.attributes, ALIASES["slot"], whole))
         failed = span.failed or bool(kind.error_type)
         error_type = kind.error_type or without_module(span.exception_type) or UNKNOWN_ERROR

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -10,17 +9,25 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from optimizer.errors import DecodeFailed, InvalidEvent
-from optimizer.events import Alert, FeedbackEvent, Order, Score
-from optimizer.observe.columns import Block, Columns, DeadLetter, Record, RecordKind
-from optimizer.observe.keys import CallKey, KeyCodes, KeyTable
-from optimizer.panes import MINUTE_NS, Mark, Pane, shard_of, split
+from optimizer.events import Alert, FeedbackEvent, Order
+from optimizer.judgements import ATTRIBUTION, Judged, Judgement, Seen
+from optimizer.observe.columns import (
+    Block,
+    CallKey,
+    DeadLetter,
+    KeyTable,
+    Record,
+    RecordKind,
+)
+from optimizer.panes import MINUTE_NS, Dealing, Mark, Pane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from optimizer.observe.columns import Columns
     from optimizer.observe.partition import Observed, Partition
 
-EDGE = "edge"  # where dead letters and ledgers go; every other target is a shard
+EDGE = "edge"  # where dead letters and ledgers go; other targets are shards and attribution
 
 
 class Refusal(NamedTuple):
@@ -46,13 +53,15 @@ class Decoded(NamedTuple):
         columns: The calls; None in a record that cannot hold any.
         refused: What was meant for us but cannot be used.
         counts: What was seen, by name: `spans`, `other_spans`, `unpriced`, ...
-        events: Scores and orders.
+        events: Orders.
+        judgements: Scores.
     """
 
     columns: Columns | None
     refused: Sequence[Refusal]
     counts: Mapping[str, int]
     events: Sequence[FeedbackEvent] = ()
+    judgements: Sequence[Judgement] = ()
 
 
 class Decoder(Protocol):
@@ -75,7 +84,7 @@ class Ledger(NamedTuple):
     counts: Mapping[str, int]
 
 
-Target = tuple[str, Pane | Mark | FeedbackEvent | DeadLetter | Ledger]
+Target = tuple[str, Pane | Mark | Judged | Seen | FeedbackEvent | DeadLetter | Ledger]
 
 
 class Observer:
@@ -95,10 +104,10 @@ class Observer:
     ) -> None:
         self.partition = partition
         self._decoder = decoder
-        self._shards = shards
-        self._groups: dict[str, int] = {}
+        self._dealing = Dealing(shards)
         self._block_keys: tuple[CallKey, ...] = ()
-        self._block_codes = KeyCodes(partition.table)
+        self._block_table: KeyTable | None = None
+        self._block_codes = np.zeros(0, np.int32)
 
     def take(self, record: Record) -> Iterator[Target]:
         """Take one record; nothing it holds can stop the stream."""
@@ -141,35 +150,32 @@ class Observer:
             yield EDGE, self._dead(record, refusal)
         if decoded.columns is not None:
             yield from self._spread(self.partition.take(record, decoded.columns))
+        if decoded.judgements:
+            yield from self._spread(self.partition.judge(record, decoded.judgements))
         for event in decoded.events:
-            yield from self._take_event(record, event)
+            yield from self._take_event(event)
 
     def _take_block(self, record: Record) -> Iterator[Target]:
         block = record.body
         if not isinstance(block, Block):
             raise DecodeFailed("not_columns", f"a columns record holds {type(block).__name__}")
-        table, places = self.partition.table, block.columns.key
-        if block.keys is not self._block_keys or self._block_codes.table is not table:
-            self._block_keys, self._block_codes = block.keys, KeyCodes(table, block.keys)
-        rows = replace(block.columns, key=self._block_codes.at(places))
-        pooled = self._block_codes.pooled(places)
+        if block.keys is not self._block_keys or self._block_table is not self.partition.table:
+            self._block_keys, self._block_table = block.keys, self.partition.table
+            codes = [self.partition.table.code(key) for key in block.keys]
+            self._block_codes = np.array(codes, np.int32)
+        rows = replace(block.columns, key=self._block_codes[block.columns.key])
         self.partition.counts["spans"] += len(rows)
-        self.partition.counts.update({"pooled": pooled} if pooled else {})
         yield from self._spread(self.partition.take(record, rows))
         if block.mark_ns >= 0:
             yield from self._spread(self.partition.reach(block.mark_ns))
 
-    def _take_event(self, record: Record, event: FeedbackEvent) -> Iterator[Target]:
+    def _take_event(self, event: FeedbackEvent) -> Iterator[Target]:
         match event.data:
-            case Score():
-                rows = score_columns(event, event.data, self.partition.table)
-                self.partition.counts["score_events"] += 1
-                yield from self._spread(self.partition.take(record, rows))
             case Alert():
                 self.partition.counts["alerts"] += 1
             case Order():
                 self.partition.counts["orders"] += 1
-                yield self._target(event.data.route), event
+                yield self._dealing.shard(event.data.route), event
 
     def _dead(self, record: Record, refusal: Refusal) -> DeadLetter:
         self.partition.counts[f"dead:{refusal.reason}"] += 1
@@ -187,44 +193,14 @@ class Observer:
         """Deal panes to the shards of their routes, then tell every shard the watermark."""
         for letter in observed.dead:
             yield EDGE, letter
+        for item in observed.scoring:
+            yield ATTRIBUTION, item
         for pane in observed.panes:
-            groups = [self._group(arm.route) for arm in pane.arms]
-            for group, part in split(pane, groups).items():
-                yield f"shard-{group}", part
+            yield from self._dealing.deal(pane)
         if observed.mark:
-            for group in range(self._shards):
-                yield f"shard-{group}", observed.mark
-
-    def _group(self, route: str) -> int:
-        group = self._groups.get(route)
-        if group is None:
-            group = self._groups[route] = shard_of(route, self._shards)
-        return group
-
-    def _target(self, route: str) -> str:
-        return f"shard-{self._group(route)}"
+            yield ATTRIBUTION, observed.mark
+            yield from self._dealing.tell(observed.mark)
 
 
 def _bytes_of(record: Record) -> bytes:
     return record.body if isinstance(record.body, bytes) else b""
-
-
-def score_columns(event: FeedbackEvent, score: Score, table: KeyTable) -> Columns:
-    """Give a score as a row: it is summed at the time it was given, for the arm it judges."""
-    key = table.code(CallKey(score.route, score.arm, score.revision, score.cell))
-    digest = hashlib.blake2b(f"{event.source}\0{event.id}".encode(), digest_size=8).digest()
-    absent = np.full(1, -1, np.int64)
-    return Columns(
-        key=np.array([key], np.int32),
-        call_id=np.maximum(np.frombuffer(digest, np.uint64), 1),
-        end_ns=np.array([round(event.timestamp.timestamp() * 1e6) * 1000], np.int64),
-        latency_ns=np.zeros(1, np.int64),
-        ttft_ns=absent,
-        tokens_in=absent,
-        tokens_out=absent,
-        tokens_cached=np.zeros(1, np.int64),
-        cost_nusd=absent,
-        slot=np.array([score.slot], np.int16),
-        flags=np.zeros(1, np.uint8),
-        score=np.array([round(score.value * 1e6)], np.int32),
-    )

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from optimizer.observe.columns import ERROR, STREAMED, Columns, join
+from optimizer.observe.columns import ERROR, STREAMED, Columns, KeyTable, join
 from optimizer.observe.deduplicate import SeenIds
-from optimizer.observe.keys import KeyTable
+from optimizer.observe.linked import Linked
 from optimizer.panes import (
     AT,
     COST,
@@ -141,16 +141,19 @@ class OpenPane:
 
     Args:
         expected: How many calls may come; only saves growing.
+        findable: How many of them scores can find.
 
     Attributes:
         ids: The ids of the calls in it.
         sums: (keys, len(MEASURED)), grown with the key table.
         codes: Sketch codes by arm code, a list of arrays that is only appended to.
         slots: (key code, slot, values) of the calls that carry a slot.
+        linked: The calls that scores can find.
     """
 
-    def __init__(self, expected: int = 0) -> None:
+    def __init__(self, expected: int = 0, findable: int = 0) -> None:
         self.ids = SeenIds(expected=expected)
+        self.linked = Linked(findable)
         self.sums = np.zeros((0, _WIDTH), np.int64)
         self.codes: list[NDArray[np.int32]] = []
         self.slots: list[tuple[NDArray[np.int32], NDArray[np.int16], Ints]] = []
@@ -181,6 +184,7 @@ class OpenPane:
             grown = np.zeros((max(len(table), 2 * len(self.sums)), _WIDTH), np.int64)
             grown[: len(self.sums)] = self.sums
             self.sums = grown
+        self.linked.add(columns)
         for start in range(0, len(columns), _CHUNK):
             whole = len(columns) <= _CHUNK
             self._add(columns if whole else columns.part(start, start + _CHUNK), table)
@@ -213,6 +217,7 @@ class OpenPane:
         low = np.int32((1 << ROW_SHIFT) - 1)
         self.codes = [(code_of[c >> ROW_SHIFT] << ROW_SHIFT) | (c & low) for c in self.codes]
         self.slots = [(code_of[keys], slots, values) for keys, slots, values in self.slots]
+        self.linked.recode(code_of)
 
     def seal(
         self,

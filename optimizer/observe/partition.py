@@ -8,19 +8,24 @@ so neither batches nor the other partitions can change what comes out.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
 
-from optimizer.observe.columns import Columns, DeadLetter, Record
+from optimizer.observe.columns import Columns, DeadLetter, KeyTable, Record, RecordKind
 from optimizer.observe.deduplicate import SealedIds
-from optimizer.observe.keys import KeyLimits, KeyTable
 from optimizer.observe.open_panes import OpenPane, Settled
+from optimizer.observe.scoring import Scoring
 from optimizer.panes import FINAL_NS, ITSELF, PANE_NS, Mark, Pane, Weight
 
-DAY_NS = 86_400_000_000_000  # names that no call had for so long are let go
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from optimizer.judgements import Judged, Judgement, Seen
+
+RENEW_KEYS = 1 << 15  # keys in the table before those that are gone are looked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +36,13 @@ class StreamRules:
         disorder_ns: How much earlier than the greatest time seen a call may still end.
         skew_ns: How much later than its record's stamp a call may end.
         dedupe_ns: How long the ids of sealed panes are remembered.
-        keys: How many names are told apart.
+        findable: How many calls of a pane scores can find.
     """
 
     disorder_ns: int = 15_000_000_000
     skew_ns: int = 30_000_000_000
     dedupe_ns: int = 120_000_000_000
-    keys: KeyLimits = field(default_factory=KeyLimits)
+    findable: int = 0
 
 
 class Observed(NamedTuple):
@@ -46,12 +51,14 @@ class Observed(NamedTuple):
     Attributes:
         panes: Sealed panes by rising time, then corrections.
         mark: The watermark, where it passed a tick.
-        dead: Calls that were set aside.
+        dead: Calls and judgements that were set aside.
+        scoring: Judgements, and the calls they may be about; also before the mark.
     """
 
     panes: list[Pane]
     mark: Mark | None
     dead: list[DeadLetter]
+    scoring: Sequence[Judged | Seen]
 
 
 class Partition:
@@ -63,19 +70,19 @@ class Partition:
         table: Codes of the keys in its columns.
         watermark_ns: Everything before it has been seen, late calls apart; -1 at first.
         counts: What became of the calls: `counted`, `scores`, `duplicate`, `late`, ...
-        used: Codes of the keys that sealed panes had today, rising.
     """
 
     def __init__(self, name: str, rules: StreamRules, weight: Weight = ITSELF) -> None:
         self.name = name
         self.weight = weight
-        self.table = KeyTable(limits=rules.keys)
+        self.table = KeyTable()
         self.watermark_ns = -1
         self.counts: Counter[str] = Counter()
         self._rules = rules
         self.open: dict[int, OpenPane] = {}
         self.sealed: dict[int, SealedIds] = {}
-        self.used = np.zeros(0, np.int64)
+        self.scoring = Scoring(name)
+        self._most_keys = RENEW_KEYS
         self._packed_keys = (self.table, -1, b"")
         self._usual = 0  # calls of the pane sealed last
 
@@ -96,6 +103,20 @@ class Partition:
         latest = int(columns.end_ns.max()) if len(columns) else -1
         return self._advance(latest - self._rules.disorder_ns, corrections, dead)
 
+    def judge(self, record: Record, judgements: Sequence[Judgement]) -> Observed:
+        """Take one record's judgements; one that is told late counts at the watermark."""
+        limit = record.stamp_ns + self._rules.skew_ns
+        latest, dead = -1, []
+        for place, one in enumerate(judgements):
+            at_ns = record.stamp_ns if one.time_ns < 0 else one.time_ns
+            if at_ns > limit:
+                dead.append(self._from_the_future(record, at_ns, "was given", one.body, one.kind))
+                continue
+            latest = max(latest, at_ns)
+            self.scoring.judge(record, place, max(at_ns, self.watermark_ns), one)
+        self.counts["judgements"] += len(judgements) - len(dead)
+        return self._advance(latest - self._rules.disorder_ns, [], dead)
+
     def reach(self, stamp_ns: int) -> Observed:
         """Take a heartbeat or idle mark: its source has caught up with its clock."""
         return self._advance(stamp_ns - self._rules.disorder_ns, [], [])
@@ -112,20 +133,32 @@ class Partition:
         if not future.any():
             return columns, []
         dead = [
-            DeadLetter(
-                partition=self.name,
-                offset=record.offset,
-                reason="future_timestamp",
-                detail=f"ends {(int(columns.end_ns[row]) - record.stamp_ns) / 1e9:.0f} s after "
-                f"it arrived; at most {self._rules.skew_ns / 1e9:.0f} s are allowed "
-                "(stream.max_skew_secs)",
-                body=columns.raw(int(row)) if columns.raw else b"",
-                stamp_ns=record.stamp_ns,
+            self._from_the_future(
+                record,
+                int(columns.end_ns[row]),
+                "ends",
+                columns.raw(int(row)) if columns.raw else b"",
+                RecordKind.OTLP,
             )
             for row in np.flatnonzero(future)
         ]
-        self.counts["future_timestamp"] += len(dead)
         return columns.take(~future), dead
+
+    def _from_the_future(
+        self, record: Record, at_ns: int, happened: str, body: bytes, kind: int
+    ) -> DeadLetter:
+        self.counts["future_timestamp"] += 1
+        return DeadLetter(
+            partition=self.name,
+            offset=record.offset,
+            reason="future_timestamp",
+            detail=f"{happened} {(at_ns - record.stamp_ns) / 1e9:.0f} s after "
+            f"it arrived; at most {self._rules.skew_ns / 1e9:.0f} s are allowed "
+            "(stream.max_skew_secs)",
+            body=body,
+            kind=RecordKind(kind),
+            stamp_ns=record.stamp_ns,
+        )
 
     def _add(self, columns: Columns) -> list[Pane]:
         """Add calls to their panes; give corrections for panes already sealed."""
@@ -140,7 +173,7 @@ class Partition:
                 corrections += [correction] if correction else []
                 continue
             if pane not in self.open:
-                self.open[pane] = OpenPane(self._usual)
+                self.open[pane] = OpenPane(self._usual, self._rules.findable)
             self._count(self.open[pane].put(rows, self.table))
         return corrections
 
@@ -177,33 +210,37 @@ class Partition:
         self.counts["corrected"] += fresh
         if not fresh:
             return None
-        correction = OpenPane()
+        correction = OpenPane(findable=self._rules.findable)
         correction.add(rows.take(new), self.table)
-        return correction.seal(self.name, pane, self.watermark_ns, self.table, self.weight)
+        return self._seal(correction, pane, self.watermark_ns)
+
+    def _seal(self, content: OpenPane, pane: int, late_at_ns: int) -> Pane:
+        sealed = content.seal(self.name, pane, late_at_ns, self.table, self.weight)
+        at = pane if late_at_ns < 0 else late_at_ns // PANE_NS
+        calls = content.linked.seal(sealed, at, self.table)
+        self.counts["unfindable"] += content.linked.offered - len(calls.rows)
+        self.scoring.see(calls)
+        return sealed
 
     def _advance(
         self, watermark_ns: int, corrections: list[Pane], dead: list[DeadLetter]
     ) -> Observed:
         """Move the watermark on, never back; seal the panes it has passed."""
         before = self.watermark_ns
-        if watermark_ns <= before:
-            return Observed(corrections, None, dead)
-        self.watermark_ns = watermark_ns
-        if watermark_ns // PANE_NS == before // PANE_NS:
-            return Observed(corrections, None, dead)
+        self.watermark_ns = max(watermark_ns, before)
+        if self.watermark_ns // PANE_NS == before // PANE_NS:
+            return Observed(corrections, None, dead, self.scoring.leave(marked=False))
         done = sorted(pane for pane in self.open if (pane + 1) * PANE_NS <= watermark_ns)
         panes = []
         for pane in done:
             current = self.open.pop(pane)
             self._count(current.settle(self.table))
-            panes.append(current.seal(self.name, pane, -1, self.table, self.weight))
+            panes.append(self._seal(current, pane, -1))
             self.sealed[pane] = SealedIds(current.ids.sorted().tobytes())
             self._usual = len(current.ids)
-            self.used = np.union1d(self.used, np.flatnonzero(current.sums.any(axis=1)))
         self._forget()
-        if before >= 0 and watermark_ns // DAY_NS > before // DAY_NS:
-            self._let_go()
-        return Observed(panes + corrections, self._mark(before), dead)
+        leaving = self.scoring.leave(marked=True)
+        return Observed(panes + corrections, self._mark(before), dead, leaving)
 
     def _mark(self, before_ns: int) -> Mark | None:
         """Tell the watermark when it has passed a tick since `before_ns`."""
@@ -216,21 +253,21 @@ class Partition:
         return Mark(self.name, tick * PANE_NS, latest_ns)
 
     def _forget(self) -> None:
-        """Drop the ids of panes no call can be compared with any more."""
+        """Drop the ids of panes no call can be compared with any more, and keys long unused."""
         oldest = self.watermark_ns - self._rules.dedupe_ns
         for pane in [pane for pane in self.sealed if (pane + 1) * PANE_NS <= oldest]:
             del self.sealed[pane]
+        if len(self.table) > self._most_keys:
+            self._renew_table()
 
-    def _let_go(self) -> None:
-        """End a day: begin a new key table without the names that no call had since the last."""
+    def _renew_table(self) -> None:
+        """Begin a new key table with the keys of open panes: names that are gone are let go."""
         self.settle()
-        old, used = self.table, self.used.tolist()
-        self.used = np.zeros(0, np.int64)
-        live = sorted({*used, *(code for pane in self.open.values() for code in pane.live())})
-        if len(live) == len(old):
-            return
-        self.table = KeyTable((old.keys[code] for code in live), self._rules.keys)
+        old = self.table
+        live = sorted({code for pane in self.open.values() for code in pane.live()})
+        self.table = KeyTable(old.keys[code] for code in live)
         code_of = np.zeros(len(old), np.int32)
         code_of[live] = [self.table.code(old.keys[code]) for code in live]
         for pane in self.open.values():
             pane.recode(code_of)
+        self._most_keys = max(RENEW_KEYS, 4 * len(self.table))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from optimizer.prices import Price, PriceBook
+from optimizer.prices import Price, PriceBook, Rates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,6 +20,7 @@ MAX_TOKENS = 1_000_000_000
 MAX_RATE_PUSD = 2_000_000_000
 
 UNKNOWN = 0  # the index of the history without a price
+FREE = Price(from_ns=0, tiers=(Rates(0, 0, 0, 0, 0),))
 MAX_FOUND = 65_536
 FIRST_NS, LAST_NS = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
@@ -36,7 +37,7 @@ class Priced(NamedTuple):
 
     Attributes:
         history: Its place in the table; `UNKNOWN` when no price is known.
-        agreed: The operator set its price.
+        agreed: What a producer reports does not count, for the operator set its price.
     """
 
     history: int
@@ -87,6 +88,10 @@ class PriceTable:
             found = self._found[models, provider] = self._ask(models, provider)
         return found
 
+    def free(self) -> Priced:
+        """Give the prices of what costs nothing, whatever its model."""
+        return Priced(self._index((FREE,)), agreed=True)
+
     def cost(self, history: Ints, usage: Usage) -> Ints:
         """Give what calls cost.
 
@@ -96,7 +101,8 @@ class PriceTable:
 
         Returns:
             Nano-dollars, rounded once, halves up; -1 where the price is not known, or where a
-            call that succeeded does not tell its tokens. A failed call without tokens cost nothing.
+            call that succeeded does not tell its tokens. A failed call without tokens, or with
+            none told, cost nothing.
         """
         row = self._rows.at(history, usage.end_ns)
         tokens_in, tokens_out, cached, written = usage[1:5]
@@ -107,7 +113,7 @@ class PriceTable:
         pusd = (self._rows.rates(row, tokens_in) * amounts).sum(axis=0)
         known = self._rows.known[row] & (usage.failed | (told_in & told_out))
         cost = np.where(known, (pusd + 500) // 1000, -1)
-        cost[usage.failed & ~(told_in | told_out)] = 0
+        cost[usage.failed & (tokens_in <= 0) & (tokens_out <= 0)] = 0
         return cost
 
     def _ask(self, models: tuple[str, ...], provider: str) -> Priced:

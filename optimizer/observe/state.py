@@ -9,8 +9,10 @@ import msgspec
 import numpy as np
 
 from optimizer.errors import UnknownVersion
+from optimizer.judgements import CALLS, Judge, Judgement, Taken
+from optimizer.observe.columns import CallKey, KeyTable
 from optimizer.observe.deduplicate import SealedIds, SeenIds
-from optimizer.observe.keys import CallKey, KeyTable
+from optimizer.observe.linked import Linked
 from optimizer.observe.open_panes import OpenPane
 from optimizer.observe.partition import Partition
 from optimizer.panes import MEASURED, SLOT_SUMS
@@ -45,9 +47,9 @@ def dump(partition: Partition, pieces: Pieces) -> bytes:
         "watermark_ns": partition.watermark_ns,
         "counts": dict(partition.counts),
         "keys": keys,
-        "used": pack_rising(partition.used),
         "open": {pane: _dump_pane(content) for pane, content in partition.open.items()},
         "sealed": sealed,
+        "judged": partition.scoring.waiting,
     }
     pieces.settle({keys, *(name for name, _ in sealed.values())})
     return msgspec.msgpack.encode(state)
@@ -71,10 +73,10 @@ def load(state: bytes, rules: StreamRules, vault: Vault) -> tuple[Partition, Pie
     partition.watermark_ns = content["watermark_ns"]
     partition.counts = Counter(content["counts"])
     keys = msgspec.msgpack.decode(pieces.fetch(content["keys"]))
-    partition.table = KeyTable((CallKey(*key) for key in keys), rules.keys)
-    if "used" in content:  # it was not kept before
-        partition.used = unpack_rising(content["used"]).astype(np.int64)
-    partition.open = {pane: _load_pane(value) for pane, value in content["open"].items()}
+    partition.table = KeyTable(CallKey(*key) for key in keys)
+    findable = rules.findable
+    partition.open = {pane: _load_pane(value, findable) for pane, value in content["open"].items()}
+    partition.scoring.waiting = [_taken(*each) for each in content.get("judged", ())]
     partition.sealed = {
         pane: SealedIds(pieces.fetch(base), np.frombuffer(late, np.uint64))
         for pane, (base, late) in content["sealed"].items()
@@ -92,11 +94,14 @@ def _dump_pane(pane: OpenPane) -> dict[str, Any]:
         "codes": pack_rising(codes),
         "counts": pack(counts),
         "slots": [tuple(part.tobytes() for part in slots) for slots in pane.slots],
+        "linked": (pane.linked.rows().tobytes(), pane.linked.offered),
     }
 
 
-def _load_pane(content: dict[str, Any]) -> OpenPane:
+def _load_pane(content: dict[str, Any], findable: int) -> OpenPane:
     pane = OpenPane()
+    linked, offered = content.get("linked", (b"", 0))
+    pane.linked = Linked(findable, np.frombuffer(linked, CALLS).copy(), offered)
     pane.ids = SeenIds(np.frombuffer(content["ids"], np.uint64))
     live = unpack_rising(content["keys"])
     if len(live):
@@ -113,3 +118,9 @@ def _load_pane(content: dict[str, Any]) -> OpenPane:
         for keys, slots, values in content["slots"]
     ]
     return pane
+
+
+def _taken(count_ns: int, offset: int, place: int, stamp_ns: int, judgement: list[Any]) -> Taken:
+    told = Judgement._make(judgement)
+    key = None if told.key is None else (told.key[0], told.key[1], told.key[2], told.key[3])
+    return Taken(count_ns, offset, place, stamp_ns, told._replace(judge=Judge(told.judge), key=key))

@@ -6,7 +6,14 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from optimizer.observe.aliases import ALIASES, OPERATIONS, PROVIDERS, SERVICE
+from optimizer.observe.aliases import (
+    ALIASES,
+    CALL_TYPES,
+    OPEN_CALL_TYPES,
+    OPERATIONS,
+    PROVIDERS,
+    SERVICE,
+)
 from optimizer.observe.values import Value, first, real, text, truth, whole
 
 if TYPE_CHECKING:
@@ -27,6 +34,7 @@ class Words(NamedTuple):
         request_model: What was asked for.
         response_model: What answered.
         streamed: The answer came in pieces.
+        from_cache: A gateway answered out of its own cache; no model was asked.
         error_type: The error's class name, without its module.
         service: The service that made it.
         route: Its stamped route.
@@ -46,6 +54,7 @@ class Words(NamedTuple):
     request_model: str
     response_model: str
     streamed: bool
+    from_cache: bool
     error_type: str
     service: str
     route: str
@@ -70,20 +79,21 @@ def read_words(attributes: Mapping[str, Value], resource: Mapping[str, Value]) -
     Returns:
         None for a span that is no request to a model.
     """
-    operation = OPERATIONS.get(_name(attributes, "operation").lower())
+    operation = _operation(attributes)
     if operation is None:
         return None
-    provider = _name(attributes, "provider").lower()
+    provider = _provider(attributes)
     invocation = _invocation(attributes)
-    request_model, response_model = _models(attributes, invocation)
+    request_model, response_model = _models(attributes, invocation, provider)
     streamed = first(attributes, ALIASES["streamed"], truth)
     revision = _stamp(attributes, resource, "revision", whole) or 0
     return Words(
         operation=operation,
-        provider=PROVIDERS.get(provider, provider),
+        provider=provider,
         request_model=request_model,
         response_model=response_model,
         streamed=bool(truth(invocation.get("stream")) if streamed is None else streamed),
+        from_cache=bool(first(attributes, ALIASES["from_cache"], truth)),
         error_type=without_module(_name(attributes, "error_type")),
         service=text(resource.get(SERVICE)) or "",
         route=_stamp(attributes, resource, "route", text) or "",
@@ -116,6 +126,24 @@ def as_slot(value: int | None) -> int:
 
 def _name(attributes: Mapping[str, Value], slot: str) -> str:
     return first(attributes, ALIASES[slot], text) or ""
+
+
+def _operation(attributes: Mapping[str, Value]) -> str | None:
+    """Give the operation, None for what is no request to a model."""
+    call_type = (first(attributes, CALL_TYPES, text) or "").lower()
+    if call_type and call_type not in OPERATIONS and call_type not in OPEN_CALL_TYPES:
+        return None
+    return OPERATIONS.get(_name(attributes, "operation").lower())
+
+
+def _provider(attributes: Mapping[str, Value]) -> str:
+    """Give who served it; a gateway may tell it only before its model."""
+    before, slash, _ = _name(attributes, "gateway_model").partition("/")
+    return _canonical(_name(attributes, "provider") or (before if slash else ""))
+
+
+def _canonical(provider: str) -> str:
+    return PROVIDERS.get(provider.lower(), provider.lower())
 
 
 def _stamp(
@@ -152,18 +180,24 @@ def _invocation(attributes: Mapping[str, Value]) -> Mapping[str, Any]:
     return {name: item for name, item in content.items() if isinstance(item, scalars)}
 
 
-def _models(attributes: Mapping[str, Value], invocation: Mapping[str, Any]) -> tuple[str, str]:
+def _models(
+    attributes: Mapping[str, Value], invocation: Mapping[str, Any], provider: str
+) -> tuple[str, str]:
     """Give the model asked for and the model that answered."""
     response = _name(attributes, "response_model")
+    request = _name(attributes, "request_model") or text(invocation.get("model")) or ""
     gateway = _name(attributes, "gateway_model")
-    gateway = gateway.partition("/")[2] or gateway
-    request = (
-        _name(attributes, "request_model")
-        or text(invocation.get("model"))
-        or gateway
-        or _name(attributes, "old_request_model")
-    )
-    # A gateway answers with the name its client asked for, which may be another model's.
-    if gateway and undated(response) != undated(request):
-        response = ""
-    return request, response
+    if not gateway:
+        return request or _name(attributes, "old_request_model"), response
+    # What its client asked for, and what it answers with, may be a name of the gateway's own, or
+    # even another model's: what counts is the model it asked in its turn.
+    asked = _without_provider(gateway, provider, request)
+    is_its = f"/{undated(asked)}".endswith(f"/{undated(response)}")
+    return asked, response if is_its else ""
+
+
+def _without_provider(model: str, provider: str, request: str) -> str:
+    """Give a gateway's model without the provider before it; other parts of its name stay."""
+    prefix, _, rest = model.partition("/")
+    is_provider = _canonical(prefix) == provider or rest == request
+    return rest if rest and is_provider else model

@@ -121,8 +121,3 @@ class RouteSettings:
             )
         ),
     )
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        """Give every arm that is declared, the incumbent first."""
-        return (self.incumbent, *self.candidates) if self.incumbent else self.candidates

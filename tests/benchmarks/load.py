@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from optimizer.observe.columns import ERROR, STREAMED, Block, Columns, Record, RecordKind
-from optimizer.observe.keys import CallKey
+from optimizer.observe.columns import ERROR, STREAMED, Block, CallKey, Columns, Record, RecordKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

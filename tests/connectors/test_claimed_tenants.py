@@ -12,8 +12,7 @@ from connectors.decoding import RecordDecoder
 from connectors.prices import TablePrices
 from optimizer.errors import DecodeFailed
 from optimizer.events import EventSource, EventType, FeedbackEvent, Score
-from optimizer.observe.columns import Record, RecordKind
-from optimizer.observe.keys import KeyTable
+from optimizer.observe.columns import KeyTable, Record, RecordKind
 from optimizer.settings import Settings, SourceSettings
 from tests.builders import START
 from tests.otlp_oracle import from_json
@@ -101,9 +100,9 @@ def test_a_score_for_a_route_of_another_tenant_is_refused_unless_its_source_is_t
 
     def decode(route: str):
         record = Record("spans/0", 0, 0, RecordKind.SCORE, to_json(a_score(route)))
-        return decoder.decode(record, KeyTable()).events
+        return decoder.decode(record, KeyTable()).judgements
 
-    assert [event.data.route for event in decode("acme/shop/answer")] == ["acme/shop/answer"]
+    assert [one.key[0] for one in decode("acme/shop/answer")] == ["acme/shop/answer"]
     if refused:
         with pytest.raises(DecodeFailed, match="route is rival/shop/answer: must begin with acme/"):
             decode("rival/shop/answer")

@@ -18,6 +18,8 @@ from optimizer.producers import Producer
         ("opentelemetry.instrumentation.openai_v2", Producer.OTEL),
         ("opentelemetry.instrumentation.genai.openai", Producer.OTEL),
         ("opentelemetry.util.genai.handler", Producer.OTEL),
+        ("opentelemetry.instrumentation.google_genai", Producer.OTEL),
+        ("com.anthropic.sdk.python", Producer.ANTHROPIC),
         ("my.own.tracer", Producer.OTHER),
         ("", Producer.OTHER),
     ],

@@ -32,7 +32,7 @@ class Rig:
             self.folder / "positions.json",
             self.writer,
             lambda: self.now,
-            self.reader.next_offsets()[PARTITION],
+            self.reader.next_offsets(),
         )
 
     def restart(self) -> None:
@@ -44,7 +44,7 @@ class Rig:
             file.write(text)
 
     def lines(self) -> list[bytes]:
-        return [record.body for record in self.reader if record.kind is RecordKind.OTLP]
+        return [record.body for record in self.reader if record.kind is not RecordKind.HEARTBEAT]
 
     def beats(self) -> list[int]:
         return [r.stamp_ns for r in self.reader if r.kind is RecordKind.HEARTBEAT]
@@ -115,3 +115,17 @@ def test_an_input_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
     rig.follower.poll()
     assert rig.lines() == [b'{"a":1}']
     rig.writer.close()
+
+
+def test_each_line_is_recorded_as_the_signal_it_carries(rig: Rig) -> None:
+    both = '{"resourceSpans":[],"resourceLogs":[]}'
+    rig.write('{"resourceMetrics":[]}\n{"score":1}\nnot JSON\n' + both + "\n")
+    rig.follower.poll()
+    found = [(record.kind, record.body) for record in rig.reader][:-1]
+    assert found == [
+        (RecordKind.METRICS, b'{"resourceMetrics":[]}'),
+        (RecordKind.EVENT, b'{"score":1}'),
+        (RecordKind.OTLP, b"not JSON"),
+        (RecordKind.OTLP, both.encode()),
+        (RecordKind.LOGS, both.encode()),
+    ]

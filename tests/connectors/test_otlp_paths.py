@@ -17,8 +17,7 @@ from connectors.otlp.dialects import DIALECTS
 from connectors.prices import TablePrices, per_million
 from optimizer.models import Arm, ModelConfig
 from optimizer.observe.aliases import ALIASES, OPERATIONS, PROVIDERS, REALS, WHOLES
-from optimizer.observe.columns import ARRAYS, Columns, from_calls
-from optimizer.observe.keys import KeyTable
+from optimizer.observe.columns import ARRAYS, Columns, KeyTable, from_calls
 from optimizer.observe.values import whole
 from optimizer.settings import PriceSettings, RouteSettings, Settings
 from tests.benchmarks.otlp_load import Load, messages
@@ -78,6 +77,7 @@ ANYTHING = (
 )
 CHOICES = {
     "operation": (*OPERATIONS, "LLM", "invoke_agent", "execute_tool"),
+    "call_type": (*OPERATIONS, "unknown", "arerank"),
     "provider": (*PROVIDERS, "openai", ""),
     "route": ("help", "chat/help", "acme/chat/help", "evil/chat/help", "a/b/c/d", "/", "new"),
     "arm": ("arm-1", "arm-2"),
@@ -86,7 +86,7 @@ CHOICES = {
     "prompt_version": ("1", "2"),
     "invocation": ('{"model": "gpt-4o", "temperature": 0.2, "stream": true}', "[]", "{", "{}"),
     "error_type": ("openai.RateLimitError", "timeout"),
-    **dict.fromkeys(("streamed",), (True, True, False)),
+    **dict.fromkeys(("streamed", "from_cache"), (True, True, False)),
     **dict.fromkeys(("revision", "max_tokens"), (0, 1, 64, 300)),
     **dict.fromkeys(("temperature", "top_p"), (0.2, 0.9)),
     **dict.fromkeys(WHOLES, WHOLE[:9]),

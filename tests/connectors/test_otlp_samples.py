@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
@@ -13,98 +11,25 @@ from connectors.otlp import OtlpDecoder
 from connectors.otlp.dialects import DIALECTS, dialect_of
 from connectors.prices import TablePrices, per_million
 from optimizer.observe.aliases import ALIASES, PARAMETERS, WHOLES
-from optimizer.observe.columns import ARRAYS, ERROR, STREAMED
+from optimizer.observe.columns import ARRAYS, ERROR, STREAMED, KeyTable
 from optimizer.observe.identify import Identities
-from optimizer.observe.keys import KeyTable
 from optimizer.observe.normalize import Normalizer
 from optimizer.observe.price import PriceTable
 from optimizer.settings import PriceSettings, Settings
-from tests.otlp_oracle import from_json, spans_of
-
-SAMPLES = Path(__file__).parent.parent / "samples"
-PRICES = TablePrices(
-    {
-        "gpt-4o": [per_million("2.5", 10, "1.25")],
-        "gpt-4o-mini": [per_million("0.15", "0.6", "0.075")],
-        "gpt-4o-mini-2024-07-18": [per_million("0.15", "0.6", "0.075")],
-        "gpt-4.1-mini-2025-04-14": [per_million("0.4", "1.6", "0.1")],
-        "text-embedding-3-small": [per_million("0.02")],
-    }
-)
-
-
-class Expected(NamedTuple):
-    """What matters of a call."""
-
-    operation: str
-    model: str
-    tokens_in: int
-    tokens_out: int
-    cached: int
-    cost_nusd: int
-    error: str = ""
-    streamed: bool = False
-    has_ttft: bool = False
-
-
-DATED = "gpt-4o-mini-2024-07-18"
-LIMITED = Expected("chat", "gpt-4o-ratelimited", -1, -1, 0, 0, "RateLimitError")
-EMBEDDED = Expected("embeddings", "text-embedding-3-small", 5, 0, 0, 100)
-RESPONSES = Expected("chat", "gpt-4.1-mini-2025-04-14", 36, 12, 16, 28_800)
-
-
-def chat(model=DATED, cached=1024, cost=117_600, **more) -> Expected:
-    return Expected("chat", model, 1200, 24, cached, cost, **more)
-
-
-PLAIN = chat(cached=0, cost=194_400)
-LITELLM = Expected("chat", "gpt-4o", 10, 20, 0, 225_000)
-LITELLM_MINI = Expected("chat", "gpt-4o-mini", 10, 20, 0, 13_500)
-LITELLM_LIMITED = Expected("chat", "gpt-4o", -1, -1, 0, 0, "RateLimitError")
-OFFICIAL = [chat(), chat(streamed=True, has_ttft=True), chat(), LIMITED, EMBEDDED, RESPONSES]
-
-EXPECTED = {
-    "litellm_1.106.2": [
-        PLAIN,
-        PLAIN._replace(model="gpt-4o-mini", streamed=True),
-        PLAIN,
-        LIMITED,
-        EMBEDDED,
-    ],
-    "openllmetry_openai_0.62.4": OFFICIAL,
-    "otel_genai_openai_1.3b0_content": OFFICIAL,
-    "otel_genai_openai_1.3b0_default": OFFICIAL,
-    "otel_openai_v2_2.4b0_default": [PLAIN, PLAIN, PLAIN, LIMITED, EMBEDDED],
-    "otel_openai_v2_2.4b0_experimental": [PLAIN, PLAIN, PLAIN, LIMITED, EMBEDDED],
-    "litellm_proxy_arm_stamped": [LITELLM],
-    "litellm_proxy_default_chat": [LITELLM],
-    "litellm_proxy_default_error": [LITELLM_LIMITED],
-    "litellm_proxy_default_remote_parent": [LITELLM],
-    "litellm_proxy_default_stream": [
-        Expected("chat", "gpt-4o", 9, 2, 0, 42_500, streamed=True),
-    ],
-    "litellm_proxy_semconv_optin_chat": [LITELLM],
-    "litellm_proxy_semconv_optin_error": [LITELLM_LIMITED],
-    "litellm_proxy_semconv_optin_remote_parent": [LITELLM_MINI],
-    "litellm_proxy_semconv_optin_stream": [
-        Expected("chat", "gpt-4o-mini", 9, 3, 0, 3_150, streamed=True),
-    ],
-}
-
-
-def bodies(name: str) -> list[bytes]:
-    """Give a sample in protobuf and in JSON, as captured where it was captured so."""
-    found = sorted(SAMPLES.glob(f"{name}.*"))
-    captured = [path.read_bytes() for path in found]
-    if len(captured) == 1:
-        return [from_json(captured[0]), captured[0]]
-    return [captured[1], captured[0]]
+from tests.otlp_oracle import spans_of
+from tests.samples.expected import DATED, EXPECTED, PRICES, SAMPLES, Expected, bodies
 
 
 def normalizer(settings: Settings) -> Normalizer:
     identities = Identities(settings.routes, "acme")
     trust = settings.prices.trust_reported
     return Normalizer(identities, PriceTable(PRICES), trust_reported=trust)
+
+
+def test_every_sample_is_expected_to_say_something():
+    files = {path.name.partition(".traces.")[0] for path in SAMPLES.glob("*.pb")}
+    files |= {path.name.removesuffix(".json") for path in SAMPLES.glob("litellm_proxy*.json")}
+    assert files == EXPECTED.keys()
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -124,16 +49,22 @@ def test_every_call_of_a_sample_is_read_as_what_it_is(name):
             call.error_type,
             call.streamed,
             call.ttft_ns >= 0,
+            call.provider,
         )
         for reading, call in zip(readings, calls, strict=True)
         if reading
     ]
-    assert found == EXPECTED[name]
+    assert found == EXPECTED[name].calls
+    assert readings.count(None) == EXPECTED[name].others
+    assert [call.failed for call in calls if call] == [bool(call.error) for call in found]
+    route = f"acme/{EXPECTED[name].service}/default"
+    assert {call.route for call in calls if call} == {route}
 
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_both_encodings_of_a_sample_give_these_columns(name):
     table = KeyTable()
+    service, others, calls = EXPECTED[name]
     for body in bodies(name):
         decoded = OtlpDecoder(Settings(), PRICES, "acme").decode(body, table)
         columns = decoded.columns
@@ -149,16 +80,11 @@ def test_both_encodings_of_a_sample_give_these_columns(name):
             )
             for row in range(len(columns))
         ]
-        assert rows == [
-            (*expected[2:6], bool(expected.error), *expected[7:]) for expected in EXPECTED[name]
-        ]
+        assert rows == [(*call[2:6], bool(call.error), *call[7:9]) for call in calls]
         assert not decoded.refused
-        spans = len(list(spans_of(bodies(name)[0])))
-        assert decoded.counts["spans"] == spans
-        assert decoded.counts["calls"] == len(columns)
-        assert decoded.counts.get("other_spans", 0) == spans - len(columns)
-        assert {table.keys[key].route.split("/")[0] for key in columns.key} == {"acme"}
-        assert not any(name.startswith("unpriced") for name in decoded.counts)
+        counts = {"spans": len(calls) + others, "calls": len(calls), "other_spans": others}
+        assert decoded.counts == {name: count for name, count in counts.items() if count}
+        assert {table.keys[key].route for key in columns.key} == {f"acme/{service}/default"}
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -172,7 +98,7 @@ def test_pb_and_json_give_the_same_bytes_in_every_column(name):
 
 
 def texts_of(body: bytes) -> set[str]:
-    """Give every text of a request that stands in no attribute that is read."""
+    """Give every text of a request that stands in no attribute that is read, nor in a part."""
     read, unread = set(), set()
     for resource_spans in TracesData.FromString(body).resource_spans:
         for scope_spans in resource_spans.scope_spans:
@@ -180,9 +106,9 @@ def texts_of(body: bytes) -> set[str]:
             for span in scope_spans.spans:
                 events = (pair for event in span.events for pair in event.attributes)
                 for pair in [*span.attributes, *events]:
-                    texts = re.findall(r"[^\"{}\[\]\\,:]{6,}", str(pair.value))
+                    texts = re.findall(r"[^\"'{}\[\]\\,:]{6,}", str(pair.value))
                     (read if pair.key in names else unread).update(texts)
-    return unread - read
+    return {text for text in unread if not any(text in kept for kept in read)}
 
 
 @pytest.mark.parametrize("name", EXPECTED)

@@ -27,8 +27,7 @@ from optimizer.events import (
     OrderAction,
     Score,
 )
-from optimizer.observe.columns import Record, RecordKind
-from optimizer.observe.keys import KeyTable
+from optimizer.observe.columns import KeyTable, Record, RecordKind
 from optimizer.settings import validate
 from tests.connectors.sentinel_shapes import (
     ALERT,
@@ -351,7 +350,8 @@ def test_an_alert_of_another_tenant_is_refused(kind: RecordKind) -> None:
 
 def test_our_scores_are_read_among_events_and_orders_are_not() -> None:
     score = replace(SAID, data=Score(route="acme/shop/answer", arm="a", value=0.5))
-    assert list(read(json.loads(to_json(score)))) == [score]
+    (judged,) = decoded(json.dumps(json.loads(to_json(score))).encode()).judgements
+    assert (judged.key, judged.value) == (("acme/shop/answer", "a", 0, ""), 500_000)
     order = replace(SAID, data=Order(route="acme/shop/answer", action=OrderAction.PAUSE))
     assert refused(json.loads(to_json(order)))[0] == "order_from_outside"
 

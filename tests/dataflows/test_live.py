@@ -65,7 +65,7 @@ class Live(Kept):
                 self.folder / "positions.json",
                 writer,
                 lambda: self.now_ns,
-                reader.next_offsets()[PARTITION],
+                reader.next_offsets(),
             )
             source = RecordingSource(reader, [PARTITION], more=more, stop=stop)
             run(source, self.settings, self, self.recovery)

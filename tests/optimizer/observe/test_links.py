@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from optimizer.observe.columns import from_calls, join
-from optimizer.observe.keys import KeyTable
+from optimizer.observe.columns import KeyTable, from_calls, join
 from optimizer.observe.links import NO_LINK, response_link, span_link, trace_link
 from tests.optimizer.observe.test_partition import a_call
 
@@ -49,5 +48,6 @@ def test_links_stay_with_their_rows():
     assert linked.take(np.array([True, False, False, True])).links.tolist() == links[::3].tolist()
     assert linked.part(1, 3).links.tolist() == links[1:3].tolist()
     assert join([linked, linked]).links.tolist() == [*links.tolist(), *links.tolist()]
-    for none in (plain.take(np.array([1])), plain.part(0, 2), join([plain, linked])):
+    for none in (plain.take(np.array([1])), plain.part(0, 2), join([plain, plain])):
         assert none.links is None
+    assert join([plain, linked]).links.tolist() == [[0, 0, 0]] * 4 + links.tolist()

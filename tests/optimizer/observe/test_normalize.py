@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 from connectors.prices import TablePrices, per_million
 from optimizer.errors import DecodeFailed
 from optimizer.models import Arm, ModelConfig
-from optimizer.observe.aliases import ALIASES, PROVIDERS
+from optimizer.observe.aliases import ALIASES, CALL_TYPES, PROVIDERS
 from optimizer.observe.call_ids import call_ids
 from optimizer.observe.identify import Identities
 from optimizer.observe.normalize import Normalizer, Span
@@ -76,6 +76,7 @@ def test_a_call_is_read_whole():
         *((name, True) for name in ("acompletion", "atext_completion", "aembedding", "aresponses")),
         *((name, False) for name in ("invoke_agent", "create_agent", "execute_tool", "plan")),
         *((name, False) for name in ("invoke_workflow", "retrieval", "search_memory", "rerank")),
+        ("fetch_response", False),
         ("", False),
         (None, False),
         (5, False),
@@ -94,6 +95,28 @@ def test_only_requests_to_models_are_calls(operation, counts):
 def test_older_conventions_name_the_operation_otherwise(key, value):
     assert call({key: value}, without=("gen_ai.operation.name",)) is not None
     assert call({key: value, "gen_ai.operation.name": "execute_tool"}) is None
+
+
+@pytest.mark.parametrize("key", CALL_TYPES)
+@pytest.mark.parametrize(
+    ("call_type", "counts"),
+    [
+        *((name, True) for name in ("acompletion", "aresponses", "Embedding", "unknown", "")),
+        *((name, True) for name in ("pass_through_endpoint", "allm_passthrough_route", True)),
+        *((name, False) for name in ("arerank", "amoderation", "afile_content", "aimage_edit")),
+    ],
+)
+def test_what_a_gateway_calls_chat_is_none_if_it_was_something_else(key, call_type, counts):
+    assert (call({key: call_type}) is not None) == counts
+
+
+@pytest.mark.parametrize(("hit", "cost"), [(True, 0), ("True", 0), (False, COST), ("?", COST)])
+@pytest.mark.parametrize("options", [{}, {"trust_reported": True}])
+def test_an_answer_out_of_a_gateways_cache_costs_nothing(hit, cost, options):
+    found = call({"litellm.cache_hit": hit}, options=options)
+    assert (found.cost_nusd, found.tokens_in, found.tokens_out) == (cost, 1_000, 100)
+    found = call({"litellm.cache_hit": hit, "litellm.cost.total": 0.25}, options=options)
+    assert found.cost_nusd == (250_000_000 if options and cost else cost)
 
 
 @pytest.mark.parametrize("key", ALIASES["tokens_in"])
@@ -142,13 +165,57 @@ def test_providers_have_one_name_each(value, provider):
     assert call({"gen_ai.provider.name": value}).provider == provider
 
 
+@pytest.mark.parametrize("request_model", ["gpt-4o", "gpt-4o-mini", "chat", "openai/gpt-4o", ""])
 @pytest.mark.parametrize(
     ("response", "model"),
     [("gpt-4o-2024-08-06", "gpt-4o-2024-08-06"), ("gpt-4o-mini", "gpt-4o"), ("chat", "gpt-4o")],
 )
-def test_a_gateway_may_answer_in_the_name_its_client_used(response, model):
-    found = call({"litellm.provider.model": "openai/gpt-4o", "gen_ai.response.model": response})
-    assert found.model == model
+def test_what_a_gateway_asked_counts_in_whatever_name_it_was_asked(request_model, response, model):
+    models = {"gen_ai.request.model": request_model, "gen_ai.response.model": response}
+    assert call({"litellm.provider.model": "openai/gpt-4o", **models}).model == model
+
+
+@pytest.mark.parametrize(
+    ("gateway", "told", "provider", "model"),
+    [
+        ("openai/gpt-4o", "openai", "openai", "gpt-4o"),
+        ("openai/gpt-4o", "", "openai", "gpt-4o"),
+        ("gpt-4o", "openai", "openai", "gpt-4o"),
+        ("gpt-4o", "", "", "gpt-4o"),
+        ("azure/mine", "azure.ai.openai", "azure.ai.openai", "mine"),
+        ("bedrock/converse/a.b-v1:0", "bedrock", "aws.bedrock", "converse/a.b-v1:0"),
+        ("meta-llama/Llama-3", "together_ai", "together_ai", "meta-llama/Llama-3"),
+        ("openrouter/openai/gpt-4o", "openrouter", "openrouter", "openai/gpt-4o"),
+        ("openai/", "openai", "openai", "openai/"),
+    ],
+)
+def test_the_provider_before_a_gateways_model_is_no_part_of_its_name(
+    gateway, told, provider, model
+):
+    models = {"litellm.provider.model": gateway, "gen_ai.response.model": "mine-alone"}
+    found = call({**models, "gen_ai.request.model": "fast", "gen_ai.provider.name": told})
+    assert (found.provider, found.model) == (provider, model)
+
+
+def test_the_last_part_of_a_gateways_model_may_answer():
+    models = {"litellm.provider.model": "openai/responses/gpt-5"}
+    assert call({**models, "gen_ai.response.model": "gpt-5-2025-08-07"}).model == "gpt-5-2025-08-07"
+
+
+@pytest.mark.parametrize("key", ALIASES["invocation"])
+def test_the_model_of_a_call_that_failed_is_told_by_what_it_was_invoked_with(key):
+    parameters = '{"model": "gpt-4o", "temperature": 0.2}'
+    models = ("gen_ai.request.model", "gen_ai.response.model")
+    assert call({key: parameters}, without=models, failed=True).model == "gpt-4o"
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_tokens_of_a_cache_that_are_left_out_of_the_input_are_added(apart):
+    cached = {"gen_ai.usage.cache_read.input_tokens": 300}
+    written = {"gen_ai.usage.cache_write.input_tokens": 200}
+    found = call({**cached, **written}, cached_apart=apart)
+    assert (found.tokens_in, found.tokens_cached) == (1_500 if apart else 1_000, 300)
+    assert call(cached, without=("gen_ai.usage.input_tokens",), cached_apart=apart).tokens_in == -1
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from optimizer.events import (
     OrderAction,
     Score,
 )
-from optimizer.observe.columns import Block, Record, RecordKind, from_calls
-from optimizer.observe.keys import CallKey, KeyTable
+from optimizer.judgements import ATTRIBUTION, Judge, Judged, Judgement
+from optimizer.observe.columns import Block, CallKey, KeyTable, Record, RecordKind, from_calls
 from optimizer.observe.observer import EDGE, Decoded, Ledger, Observer, Refusal
 from optimizer.observe.partition import Partition, StreamRules
 from optimizer.panes import AT, Mark, Pane, shard_of
@@ -34,6 +34,8 @@ class CallsDecoder:
         body = record.body
         if record.kind in {RecordKind.SCORE, RecordKind.ORDER}:
             return Decoded(None, [], {}, [from_json(FeedbackEvent, body)])
+        if record.kind is RecordKind.EVENT:
+            return Decoded(None, [], {}, judgements=[a_judgement(int(body))])
         if record.kind is not RecordKind.OTLP:
             raise DecodeFailed("not_available_yet", "it says so")
         if body == b"bad":
@@ -49,6 +51,20 @@ class CallsDecoder:
             latency_ns=SECOND,
         )
         return Decoded(from_calls([call], table), [], {"spans": 1})
+
+
+def a_judgement(second: int) -> Judgement:
+    return Judgement(
+        identity=second,
+        time_ns=START + second * SECOND,
+        value=500_000,
+        name="helpful",
+        judge=Judge.HUMAN,
+        tenant="t",
+        trace=second,
+        body=str(second).encode(),
+        kind=RecordKind.EVENT,
+    )
 
 
 def an_observer() -> Observer:
@@ -83,7 +99,7 @@ def test_panes_go_to_the_shard_of_their_route_and_marks_to_every_shard() -> None
                 marks[target] += 1
     assert sum(calls.values()) == 100  # what ended before the watermark's pane
     assert set(marks.values()) == {13}  # every ten seconds from -20 to 100
-    assert len(marks) == SHARDS
+    assert len(marks) == SHARDS + 1  # and attribution
 
 
 def test_what_cannot_be_read_is_set_aside_with_reason_and_bytes_and_the_rest_goes_on() -> None:
@@ -106,18 +122,26 @@ def test_what_cannot_be_read_is_set_aside_with_reason_and_bytes_and_the_rest_goe
     assert sum(n for name, n in observer.partition.counts.items() if name[:5] == "dead:") == 6
 
 
-def test_a_score_is_summed_when_it_was_given_for_the_arm_it_judges_and_once() -> None:
+def test_judgements_leave_before_the_mark_and_count_at_the_watermark_when_they_are_told_late() -> (
+    None
+):
     observer = an_observer()
-    score = Score(route="t/s/r1", arm="b", value=0.75, revision=3)
-    for _ in range(2):
-        list(observer.take(record(RecordKind.SCORE, event(score, 12), 12)))
-    targets = list(observer.take(record(RecordKind.HEARTBEAT, at_s=60)))
-    (pane,) = [item for _, item in targets if isinstance(item, Pane)]
-    assert pane.arms == (("t/s/r1", "b", 3),)
-    assert pane.start_ns == START + 10 * SECOND
-    sums = {name: int(pane.sums[0, AT[name]]) for name in ("calls", "scores", "score")}
-    assert sums == {"calls": 0, "scores": 1, "score": 750_000}
-    assert observer.partition.counts["duplicate"] == 1
+    events = [record(RecordKind.EVENT, str(second).encode(), 100) for second in (12, 100, 50)]
+    records = [*events, record(RecordKind.HEARTBEAT, at_s=160)]
+    items = [item for one in records for to, item in observer.take(one) if to == ATTRIBUTION]
+    assert [type(item) for item in items] == [Judged, Mark] * 3
+    times = [ns for item in items if isinstance(item, Judged) for ns in item.rows["count_ns"]]
+    counted = [(int(count_ns) - START) / SECOND for count_ns in times]
+    assert counted == [12, 100, 85]  # 85 s is how far the watermark had come
+    assert observer.partition.counts["judgements"] == 3
+
+
+def test_a_judgement_from_the_future_is_set_aside_and_moves_nothing() -> None:
+    observer = an_observer()
+    ((target, letter),) = observer.take(record(RecordKind.EVENT, b"200", 100))
+    assert (target, letter.reason, letter.kind) == (EDGE, "future_timestamp", RecordKind.EVENT)
+    assert letter.body == b"200"
+    assert observer.partition.watermark_ns == -1
 
 
 def test_an_order_goes_to_the_shard_of_its_route() -> None:

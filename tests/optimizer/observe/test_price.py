@@ -70,6 +70,7 @@ def test_a_tier_holds_for_calls_with_more_input_than_it_names():
         (-1, 100, False, -1),
         (1_000, -1, False, -1),
         (-1, -1, True, 0),
+        (0, 0, True, 0),
         (1_000, -1, True, 2_500_000),
         (-1, 100, True, 1_000_000),
     ],
@@ -79,7 +80,7 @@ def test_what_is_not_told_is_not_known_but_a_failure_costs_what_it_used(
 ):
     columns = {"tokens_in": tokens_in, "tokens_out": tokens_out, "failed": failed}
     assert cost(CHANGING[:1], **columns) == [nusd]
-    unknown = 0 if failed and tokens_in == tokens_out == -1 else -1
+    unknown = 0 if failed and max(tokens_in, tokens_out) <= 0 else -1
     assert cost([], **columns) == [unknown]
 
 
@@ -137,7 +138,7 @@ def _call(rng: random.Random) -> tuple:
 def _cost(history: list[Price], row: tuple) -> int:
     """Work one call out the slow and obvious way."""
     end_ns, tokens_in, tokens_out, cached, written, failed = row
-    if failed and tokens_in == tokens_out == -1:
+    if failed and max(tokens_in, tokens_out) <= 0:
         return 0
     price = price_at(history, end_ns)
     if price is None or (not failed and -1 in {tokens_in, tokens_out}):
