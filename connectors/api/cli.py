@@ -142,6 +142,12 @@ def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser = add_command(commands, "import", _import, "turn bare OTLP files into a recording")
     parser.add_argument("source", type=Path, metavar="SOURCE", help="a file or a folder of files")
     parser.add_argument("destination", type=Path, metavar="RECORDING", help="folder to make")
+    parser.add_argument(
+        "--signal",
+        choices=("auto", "traces", "metrics", "logs", "events"),
+        default="auto",
+        help="what the files hold; else JSON tells it by its keys, other files by their names",
+    )
 
 
 def _add_simulate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -9,14 +9,22 @@ from typing import TYPE_CHECKING
 
 from connectors.api.new_folders import new_folder
 from connectors.api.progress import Progress
-from connectors.otlp.times import latest_end_ns
-from connectors.recordings.importing import import_otlp
+from connectors.record_times import latest_ns
+from connectors.recordings import importing
 from connectors.worlds import write
 from optimizer.errors import NotFound, RecordingInvalid
+from optimizer.observe.columns import RecordKind
 
 if TYPE_CHECKING:
     import argparse
 
+_SIGNALS = {
+    "auto": None,
+    "traces": RecordKind.OTLP,
+    "metrics": RecordKind.METRICS,
+    "logs": RecordKind.LOGS,
+    "events": RecordKind.EVENT,
+}
 DEMO = Path(__file__).parent.parent / "worlds" / "demo.yaml"
 
 
@@ -31,7 +39,9 @@ def import_files(options: argparse.Namespace) -> int:
         progress.tell(f"importing {options.source}: {done / max(total, 1):.0%}")
 
     try:
-        counts = import_otlp(options.source, destination, latest_end_ns, tell)
+        counts = importing.import_files(
+            options.source, destination, latest_ns, tell, _SIGNALS[options.signal]
+        )
     finally:
         progress.clear()
     sys.stdout.write(

@@ -5,12 +5,19 @@ import json
 
 import pytest
 import zstandard
+from google.protobuf.json_format import MessageToJson
 from hypothesis import HealthCheck, given, settings, strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from connectors.recordings import RecordingReader, RecordingWriter
+from connectors import record_times
+from connectors.recordings import RecordingReader, RecordingWriter, merging
 from connectors.recordings.bare_files import MESSAGE_BYTES, Form, bare_messages, form_of
-from connectors.recordings.importing import ImportCounts, import_otlp
+from connectors.recordings.importing import ImportCounts, import_files
+from connectors.recordings.merging import UNDATED, merge
 from connectors.recordings.messages import varint
 from optimizer.errors import RecordingInvalid
 from optimizer.observe.columns import RecordKind
@@ -33,7 +40,7 @@ def as_json(*ends):
     return {"resourceSpans": [{"resource": {}, "scopeSpans": [{"spans": spans}]}]}
 
 
-def latest_end_ns(body):
+def latest_ns(_kind, body):
     """Give the greatest end in a request of either encoding."""
     if body.startswith(b"{"):
         try:
@@ -71,6 +78,7 @@ def packed(*messages):
 REQUESTS = [request(100, 300), request(200), request(500, service="x" * 300)]
 DOCUMENTS = [as_json(100, 300), as_json(200), as_json(500)]
 COMPACT = [json.dumps(document).encode() for document in DOCUMENTS]
+WEEK = merging.BELIEVED_NS
 FORMS = {
     "json lines": (lines(*DOCUMENTS), COMPACT),
     "json lines without an end": (lines(*DOCUMENTS)[:-1], COMPACT),
@@ -162,7 +170,7 @@ def test_captured_requests_of_any_signal_are_told_apart():
 def test_other_files_are_refused_with_their_beginning(source, destination, data):
     source.write_bytes(data)
     with pytest.raises(RecordingInvalid, match=r"spans\.bin: is no OTLP \(it begins with b"):
-        import_otlp(source, destination, latest_end_ns)
+        import_files(source, destination, latest_ns)
     assert not destination.exists()
 
 
@@ -170,10 +178,10 @@ def test_other_files_are_refused_with_their_beginning(source, destination, data)
 def test_files_without_messages_are_refused(source, destination, data):
     source.write_bytes(data)
     with pytest.raises(RecordingInvalid, match=r"spans\.bin: holds no OTLP messages"):
-        import_otlp(source, destination, latest_end_ns)
+        import_files(source, destination, latest_ns)
 
 
-def test_a_folder_is_imported_by_name_without_hidden_files(tmp_path, destination):
+def test_a_folder_is_imported_in_the_order_of_time_without_hidden_files(tmp_path, destination):
     folder = tmp_path / "in"
     for name, data in {
         "b.json": lines(DOCUMENTS[1]),
@@ -185,8 +193,8 @@ def test_a_folder_is_imported_by_name_without_hidden_files(tmp_path, destination
     }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
-    counts = import_otlp(folder, destination, latest_end_ns)
-    expected = [REQUESTS[0], COMPACT[1], COMPACT[2]]
+    counts = import_files(folder, destination, latest_ns)
+    expected = [COMPACT[1], REQUESTS[0], COMPACT[2]]
     assert [record.body for record in RecordingReader(destination)] == expected
     size = sum(map(len, expected))
     assert counts == ImportCounts(files=4, records=3, undated=0, bytes=size)
@@ -194,7 +202,7 @@ def test_a_folder_is_imported_by_name_without_hidden_files(tmp_path, destination
 
 def test_an_import_is_a_recording_of_one_partition_with_inferred_stamps(source, destination):
     source.write_bytes(delimited(*REQUESTS))
-    import_otlp(source, destination, latest_end_ns)
+    import_files(source, destination, latest_ns)
     reader = RecordingReader(destination)
     assert reader.manifest.partitions == ("import",)
     assert reader.manifest.stamps == "inferred"
@@ -207,37 +215,139 @@ def test_an_import_is_a_recording_of_one_partition_with_inferred_stamps(source, 
     ("ends", "stamps"),
     [
         pytest.param([5], [5], id="one alone has only its own"),
-        pytest.param([5, 9], [9, 5], id="of two each has the other's"),
+        pytest.param([5, 9], [9, 9], id="the last of all is believed"),
+        pytest.param([9, 5], [5, 9], id="what something stands behind is not"),
         pytest.param([5, 9, 7], [9, 7, 9], id="all but one have the greatest"),
         pytest.param([9, 9, 7], [9, 9, 9], id="the greatest twice vouch for each other"),
         pytest.param([5, 2**62, 7], [2**62, 7, 2**62], id="one from the future is found out"),
-        pytest.param([None, 4, None], [4, 4, 4], id="one without a time has that of others"),
+        pytest.param([5, 2**62], [2**62, 5], id="one from the future is found out at the end too"),
+        pytest.param([5, 5 + WEEK], [5 + WEEK, 5 + WEEK], id="sparse telemetry is believed"),
+        pytest.param([5, 6 + WEEK], [6 + WEEK, 5], id="a week is the most that is believed"),
+        pytest.param([5, 9, None], [9, 9, 9], id="what has no time stands behind nobody"),
+        pytest.param(
+            [None, 4, None], [4, 4, 4], id="one without a time came when the next one did"
+        ),
+        pytest.param([4, None, 9], [9, 4, 9], id="or when time had come so far"),
         pytest.param([None, None], [0, 0], id="no time at all"),
         pytest.param([5, 2**63, 2**64 - 1], [5, 5, 5], id="what is no time does not count"),
     ],
 )
 def test_a_stamp_is_the_greatest_time_in_other_records(source, destination, ends, stamps):
     source.write_bytes(delimited(*(request(*([] if e is None else [e, 1])) for e in ends)))
-    import_otlp(source, destination, latest_end_ns)
+    import_files(source, destination, latest_ns)
     assert [record.stamp_ns for record in RecordingReader(destination)] == stamps
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(st.none() | st.integers(0, 20), min_size=2, max_size=8))
-def test_stamps_are_those_of_the_definition(tmp_path_factory, ends):
-    folder = tmp_path_factory.mktemp("import")
-    (folder / "in").write_bytes(lines(*(as_json(*([] if e is None else [e])) for e in ends)))
-    import_otlp(folder / "in", folder / "out", latest_end_ns)
-    for record in RecordingReader(folder / "out"):
-        others = [e for n, e in enumerate(ends) if n != record.offset and e is not None]
-        own = ends[record.offset] or 0
-        assert record.stamp_ns == max(others, default=own)
+dated = st.lists(st.integers(0, 20) | st.integers(WEEK, WEEK + 20), min_size=1, max_size=8)
+
+
+@given(st.lists(dated, min_size=1, max_size=3))
+def test_only_a_single_jump_that_something_stands_behind_is_doubted(files):
+    merged = merge(files)
+    places = [iter(file) for file in files]
+    times = [next(places[number]) for number in merged.files.tolist()]
+    assert [sum(number == n for number in merged.files) for n in range(len(files))] == [
+        len(file) for file in files
+    ]
+    for at, (time, stamp) in enumerate(zip(times, merged.stamps.tolist(), strict=True)):
+        others = max((other for n, other in enumerate(times) if n != at), default=time)
+        believed = at == len(times) - 1 and time - others <= WEEK
+        assert stamp == max(others, time if believed else others)
+
+
+HOSTILE = 1 << 61
+
+
+@pytest.mark.parametrize(
+    ("files", "taken"),
+    [
+        ([[1, 5, 9], [2, 6, 7]], [1, 2, 5, 6, 7, 9]),
+        ([[4, 5], [1, 2]], [1, 2, 4, 5]),
+        ([[1, HOSTILE, 3], [2, 4]], [1, 2, HOSTILE, 3, 4]),
+        ([[5, 1, 6], [3]], [5, 1, 3, 6]),
+        ([[1, 9], [UNDATED, 8, UNDATED]], [1, UNDATED, 8, UNDATED, 9]),
+        ([[UNDATED], [1, 2]], [UNDATED, 1, 2]),
+    ],
+)
+def test_files_of_one_time_are_taken_side_by_side(files, taken):
+    places = [iter(file) for file in files]
+    assert [next(places[number]) for number in merge(files).files.tolist()] == taken
+
+
+METRICS, LOGS = ExportMetricsServiceRequest(), ExportLogsServiceRequest()
+_data = METRICS.resource_metrics.add().scope_metrics.add()
+for _kind in ("gauge", "sum", "histogram", "exponential_histogram", "summary"):
+    for _time in (3, 5):
+        _point = getattr(_data.metrics.add(name="m"), _kind).data_points.add(time_unix_nano=_time)
+        _point.start_time_unix_nano = 9
+_record = LOGS.resource_logs.add().scope_logs.add().log_records.add(time_unix_nano=3)
+_record.body.string_value = "\x09" * 9
+_record.observed_time_unix_nano = 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "time"),
+    [
+        (RecordKind.OTLP, REQUESTS[0], 300),
+        (RecordKind.METRICS, METRICS.SerializeToString(), 5),
+        (RecordKind.METRICS, MessageToJson(METRICS).encode(), 5),
+        (RecordKind.LOGS, LOGS.SerializeToString(), 4),
+        (RecordKind.LOGS, MessageToJson(LOGS).encode(), 4),
+        (RecordKind.LOGS, LOGS.SerializeToString()[:-1], None),
+        (RecordKind.METRICS, b"\x0a\xff", None),
+        (RecordKind.METRICS, b"\x0b", None),
+        (RecordKind.EVENT, b'{"timestamp":"1970-01-01T00:00:00.000007Z"}', 7000),
+        (RecordKind.EVENT, b'{"specversion":"1.0","data":{"detected_at":2}}', 2 * 10**9),
+        (
+            RecordKind.EVENT,
+            b'[{"time":"1970-01-01T00:00:01Z"},{"time":"1970-01-01T00:00:03Z"}]',
+            3 * 10**9,
+        ),
+        (RecordKind.EVENT, b'{"timestamp":"soon"}', None),
+        (RecordKind.EVENT, b"no JSON", None),
+        (RecordKind.SCORE, b'{"timestamp":"1970-01-01T00:00:01Z","data":{}}', 10**9),
+    ],
+)
+def test_the_greatest_time_of_any_kind_is_found(kind, body, time):
+    assert record_times.latest_ns(kind, body) == time
+
+
+def test_a_folder_of_all_signals_is_one_recording(tmp_path, destination):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "app.jsonl").write_bytes(lines(*DOCUMENTS, {"score": 1, "time": 5e-6}))
+    (folder / "otel_logs-1.pb").write_bytes(LOGS.SerializeToString())
+    (folder / "metrics.json").write_bytes(
+        lines(json.loads(MessageToJson(METRICS)), as_json(400) | {"resourceLogs": []})
+    )
+    (folder / "catalogs.pb").write_bytes(REQUESTS[1])
+    counts = import_files(folder, destination, record_times.latest_ns)
+    found = [(record.kind, record.offset) for record in RecordingReader(destination)]
+    assert found == [
+        (RecordKind.LOGS, 0),
+        (RecordKind.METRICS, 1),
+        (RecordKind.OTLP, 2),
+        (RecordKind.OTLP, 3),
+        (RecordKind.OTLP, 4),
+        (RecordKind.OTLP, 5),
+        (RecordKind.LOGS, 6),
+        (RecordKind.OTLP, 7),
+        (RecordKind.EVENT, 8),
+    ]
+    assert (counts.files, counts.records, counts.undated) == (4, 9, 0)
+
+
+def test_what_the_files_hold_may_be_told(source, destination):
+    source.write_bytes(METRICS.SerializeToString())
+    import_files(source, destination, record_times.latest_ns, signal=RecordKind.METRICS)
+    (record,) = RecordingReader(destination)
+    assert (record.kind, record.stamp_ns) == (RecordKind.METRICS, 5)
 
 
 def test_messages_nobody_can_read_are_kept_and_counted(source, destination):
     data = lines(DOCUMENTS[0]) + b'{"resourceSpans": [cut\nplain text\n' + lines(DOCUMENTS[1])
     source.write_bytes(data)
-    counts = import_otlp(source, destination, latest_end_ns)
+    counts = import_files(source, destination, latest_ns)
     assert [record.body for record in RecordingReader(destination)] == data.splitlines()
     assert (counts.records, counts.undated) == (4, 2)
 
@@ -286,7 +396,7 @@ def test_a_damaged_compressed_file_is_named(source, destination, compress):
     data[len(data) // 2] ^= 0xFF
     source.write_bytes(data)
     with pytest.raises(RecordingInvalid, match=r"spans\.bin: .*damaged"):
-        import_otlp(source, destination, latest_end_ns)
+        import_files(source, destination, latest_ns)
     assert not destination.exists()
 
 
@@ -299,7 +409,7 @@ def test_a_gzip_file_cut_short_is_named(source):
 def test_a_source_that_is_not_there_is_named(tmp_path, destination):
     for path in (tmp_path / "nowhere", tmp_path):
         with pytest.raises(RecordingInvalid, match="no such file, or a folder without files"):
-            import_otlp(path, destination, latest_end_ns)
+            import_files(path, destination, latest_ns)
 
 
 def test_a_destination_that_holds_something_is_left_alone(source, destination):
@@ -307,7 +417,7 @@ def test_a_destination_that_holds_something_is_left_alone(source, destination):
     with RecordingWriter(destination, ["p"]):
         pass
     with pytest.raises(RecordingInvalid, match="recording: is not empty"):
-        import_otlp(source, destination, latest_end_ns)
+        import_files(source, destination, latest_ns)
     assert RecordingReader(destination).manifest.partitions == ("p",)
 
 
@@ -319,10 +429,10 @@ def test_an_import_that_fails_leaves_nothing_and_may_be_repeated(source, destina
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        import_otlp(source, destination, latest_end_ns, fail_late)
+        import_files(source, destination, latest_ns, fail_late)
     assert list(destination.parent.iterdir()) == []
     destination.mkdir()
-    assert import_otlp(source, destination, latest_end_ns).records == 3
+    assert import_files(source, destination, latest_ns).records == 3
 
 
 def test_progress_rises_to_the_whole(tmp_path, destination):
@@ -331,7 +441,7 @@ def test_progress_rises_to_the_whole(tmp_path, destination):
     (folder / "a").write_bytes(gzip.compress(lines(*DOCUMENTS * 5000)))
     (folder / "b").write_bytes(delimited(*REQUESTS * 3000))
     told = []
-    import_otlp(folder, destination, latest_end_ns, lambda *each: told.append(each))
+    import_files(folder, destination, latest_ns, lambda *each: told.append(each))
     size = sum(path.stat().st_size for path in folder.iterdir())
     assert {total for _, total in told} == {2 * size}
     assert [done for done, _ in told] == sorted(done for done, _ in told)
