@@ -48,10 +48,7 @@ class RecordDecoder:
                 return self._spans.decode(body, table)
             case RecordKind.EVENT:
                 return self._outside.decode(record)
-            case RecordKind.SCORE | RecordKind.ORDER:
+            case RecordKind.SCORE | RecordKind.ALERT | RecordKind.ORDER:
                 return told(owned(read_event(body), self._source), body)
-            case RecordKind.ALERT:
-                event = owned(read_event(body), self._source)
-                return Decoded(None, (), {"events": 1}, events=(event,))
             case kind:
                 raise DecodeFailed("not_available_yet", f"{kind.name.lower()} records are not read")

@@ -44,11 +44,7 @@ class OutsideReader:
         self._webhook_key = settings.sentinel.webhook_key
 
     def decode(self, record: Record) -> Decoded:
-        """Read a record; objects of a list are refused one by one.
-
-        Raises:
-            DecodeFailed: It is not JSON.
-        """
+        """Read a record; what cannot be read of it is refused object by object."""
         body = record.body if isinstance(record.body, bytes) else b""
         stamp = _instant(record.stamp_ns)
         judged: list[Judgement] = []
@@ -119,12 +115,11 @@ def _is_ours(content: Mapping[str, object], *kinds: str) -> bool:
 
 def _objects(body: bytes) -> list[bytes]:
     if body.lstrip()[:1] != b"[":
-        parsed(body)
         return [body]
     try:
         return [bytes(part) for part in msgspec.json.decode(body, type=list[msgspec.Raw])]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DecodeFailed("not_json", str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return [body]  # whoever reads it says what is wrong
 
 
 def _object(body: bytes) -> Mapping[str, Any]:

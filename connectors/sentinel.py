@@ -14,7 +14,7 @@ from uuid import uuid5
 
 from connectors.members import Members, as_word
 from optimizer.errors import InvalidEvent
-from optimizer.events import Alert, AlertSeverity, EventSource, EventType, FeedbackEvent
+from optimizer.events import ALL_ROUTES, Alert, AlertSeverity, EventSource, EventType, FeedbackEvent
 from optimizer.findings import NAMESPACE
 from optimizer.observe.identify import route_name
 from optimizer.observe.words import read_words
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 ROUTE = "llm.optimizer.route"
-ALL_ROUTES = "*"
 METHODS = {"zscore": "z_score"}  # as Sentinel itself spells it elsewhere
 SEVERITIES = {severity.value: severity for severity in AlertSeverity} | {
     "info": AlertSeverity.LOW,
@@ -184,7 +183,7 @@ def _route(tenant: str, service: str, stamp: str) -> str:
     attributes = {"gen_ai.operation.name": "chat"} | ({ROUTE: stamp} if stamp else {})
     words = read_words(attributes, {"service.name": service})
     name = route_name(tenant, words) if words else ""
-    return name if stamp else f"{name.rpartition('/')[0]}/{ALL_ROUTES}"
+    return name if stamp else f"{name.rpartition('/')[0]}{ALL_ROUTES}"
 
 
 def _alert(told: Members, around: Around, route: str) -> Alert:

@@ -29,6 +29,7 @@ from optimizer.attribute.attribution import Attribution
 from optimizer.controller import Controller
 from optimizer.decisions import OptimizationDecision
 from optimizer.findings import Finding
+from optimizer.inbox import Directory
 from optimizer.judgements import ATTRIBUTION
 from optimizer.observe.observer import EDGE, Observer
 from optimizer.observe.partition import Partition, StreamRules
@@ -83,7 +84,11 @@ def build(job: Job, vault: Vault) -> Dataflow:
 
     def make_shard(name: str) -> Shard:
         waited_for = (*partitions, ATTRIBUTION)
-        return Shard(name, Controller(settings, prices), _limits(settings), waited_for, vault)
+        declared = [route.route for route in settings.routes]
+        directory = Directory(name, declared, settings.stream.shard_groups)
+        controller = Controller(settings, prices)
+        limits = _limits(settings)
+        return Shard(name, controller, limits, waited_for, vault, directory=directory)
 
     def make_attribution() -> Attribution:
         return Attribution(attribution_rules_of(settings), partitions)
@@ -108,6 +113,7 @@ def rules_of(settings: Settings) -> StreamRules:
         skew_ns=round(stream.max_skew_secs * SECOND_NS),
         dedupe_ns=round(stream.dedupe_secs * SECOND_NS),
         findable=findable(settings),
+        alert_ns=round(settings.sentinel.expiry_secs * SECOND_NS),
     )
 
 

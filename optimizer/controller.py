@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from optimizer.decide import STRATEGIES
@@ -13,6 +13,7 @@ from optimizer.decide.costing import Mix
 from optimizer.decide.docket import Docket, expire, forget
 from optimizer.findings import Finding
 from optimizer.orient import ANALYZERS
+from optimizer.orient.alerts import Standing, standing
 from optimizer.orient.pooling import pooled
 from optimizer.orient.records import Record, busiest, is_gone, profile, record
 from optimizer.orient.signs import Memory, Scene
@@ -44,12 +45,14 @@ class Observation:
         at: The end of the minute, aware UTC.
         summaries: Every window of the route that closed then; empty without traffic.
         orders: What operators ordered since the observation before.
+        alerts: What other systems noticed since then.
     """
 
     route: str
     at: datetime
     summaries: tuple[WindowSummary, ...] = ()
     orders: tuple[FeedbackEvent, ...] = ()
+    alerts: tuple[FeedbackEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +64,14 @@ class RouteState:
         memories: What each analyzer remembers, by its name.
         findings: Findings that are open or were lately.
         docket: Its decisions.
+        alerts: Alerts of other systems that hold.
     """
 
     records: dict[str, Record] = field(default_factory=dict)
     memories: dict[str, Memory] = field(default_factory=dict)
     findings: Watched = field(default_factory=Watched)
     docket: Docket = field(default_factory=Docket)
+    alerts: tuple[Standing, ...] = ()
 
 
 class Controller:
@@ -101,6 +106,9 @@ class Controller:
             closed; decisions made or in a new status.
         """
         state = state or RouteState()
+        expiry = timedelta(seconds=self._settings.sentinel.expiry_secs)
+        alerts = standing(state.alerts, observation.alerts, observation.at, expiry)
+        state = state if alerts is state.alerts else replace(state, alerts=alerts)
         scene = self._scene(state, observation)
         records = record(state.records, scene.windows, scene.minute)
         state, said = self._orient(replace(state, records=records), scene, observation.route)
@@ -116,6 +124,7 @@ class Controller:
             thresholds=self._route(observation.route).thresholds,
             windows=pooled(observation.summaries),
             open={(one.rule, one.arm): one for one in state.findings.open},
+            alerts=state.alerts,
         )
 
     def _orient(self, state: RouteState, scene: Scene, route: str) -> tuple[RouteState, Outputs]:
@@ -164,6 +173,7 @@ class Controller:
             incumbent=listed or busiest(lately.items()),
             served=_served(lately, scene),
             findings=state.findings.open,
+            alerts=tuple(f"{one.source}:{one.id}" for one in state.alerts),
             prices=self._history,
         )
 

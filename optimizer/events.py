@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
+
+ALL_ROUTES = "/*"  # after a service: each of its routes
 
 
 class EventType(StrEnum):
@@ -195,6 +197,24 @@ class FeedbackEvent:
     event_type: EventType
     data: Score | Alert | Order
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class Heard(NamedTuple):
+    """An event on its way to whom it concerns.
+
+    Attributes:
+        event: The event.
+        due_ns: From when on it counts: its own time, or for a late one how far the time of the
+            partition it came in had come.
+    """
+
+    event: FeedbackEvent
+    due_ns: int
+
+
+def nanoseconds(instant: datetime) -> int:
+    """Give an instant in nanoseconds since the epoch, exact to the microsecond."""
+    return round(instant.timestamp() * 1e6) * 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

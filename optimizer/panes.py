@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
+
+Told = TypeVar("Told")
 
 PANE_NS = 10_000_000_000
 MINUTE_NS = 60_000_000_000
@@ -183,10 +185,10 @@ class Dealing:
         for group, part in split(pane, [self._group(arm.route) for arm in pane.arms]).items():
             yield f"shard-{group}", part
 
-    def tell(self, mark: Mark) -> Iterator[tuple[str, Mark]]:
-        """Tell every shard a watermark."""
+    def tell(self, item: Told) -> Iterator[tuple[str, Told]]:
+        """Tell every shard a watermark, or what else concerns all."""
         for group in range(self._shards):
-            yield f"shard-{group}", mark
+            yield f"shard-{group}", item
 
     def shard(self, route: str) -> str:
         """Name the shard of a route."""

@@ -1,4 +1,4 @@
-"""A shard: the windows and controllers of its routes, moved on by panes, marks and orders.
+"""A shard: the windows and controllers of its routes, moved on by panes, marks and events.
 
 A route's whole brain is one state with one owner. The shard changes its mind only when the minimum
 watermark passes a minute; it then takes what lies before that, in the order of event time.
@@ -12,7 +12,8 @@ import msgspec
 
 from optimizer.controller import Controller, Observation, RouteState
 from optimizer.errors import UnknownVersion
-from optimizer.events import EventSource, EventType, FeedbackEvent, Order
+from optimizer.events import Alert, Heard
+from optimizer.inbox import Directory, Inbox
 from optimizer.open_windows import Windows
 from optimizer.panes import Mark, Pane
 from optimizer.pieces import Pieces
@@ -20,9 +21,10 @@ from optimizer.summaries import instant, summarize
 from optimizer.windows import WindowSummary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Set as AbstractSet
 
     from optimizer.decisions import OptimizationDecision
+    from optimizer.events import FeedbackEvent
     from optimizer.findings import Finding
     from optimizer.open_windows import Closing
     from optimizer.ports import Vault
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     Output = WindowSummary | Finding | OptimizationDecision
 
 VERSION = 2
-READS = (1, VERSION)  # 1 knew neither estimates nor sampling
+READS = (1, VERSION)  # 1 knew neither estimates nor sampling nor alerts
 
 
 class Shard:
@@ -42,6 +44,7 @@ class Shard:
         limit_ms: Gives a route's latency limit.
         partitions: The source partitions whose watermarks are waited for.
         vault: Where what does not change is kept.
+        directory: Tells whom alerts concern.
     """
 
     def __init__(
@@ -51,23 +54,26 @@ class Shard:
         limit_ms: Callable[[str], float],
         partitions: Iterable[str],
         vault: Vault,
+        *,
+        directory: Directory | None = None,
     ) -> None:
         self.name = name
         self.windows = Windows(partitions)
         self._pieces = Pieces(vault, name)
         self.routes: dict[str, RouteState | None] = {}
-        self._orders: list[FeedbackEvent] = []
+        self._inbox = Inbox()
+        self._directory = directory or Directory(name)
         self._controller = controller
         self._limit_ms = limit_ms
 
-    def take(self, item: Pane | Mark | FeedbackEvent) -> list[Output]:
-        """Take a pane, a watermark or an order; give what closed windows and what they mean."""
+    def take(self, item: Pane | Mark | Heard) -> list[Output]:
+        """Take a pane, a watermark or an event; give what closed windows and what they mean."""
         match item:
             case Pane():
                 self.windows.add(item)
                 return []
-            case FeedbackEvent():
-                self._orders.append(item)
+            case Heard():
+                self._inbox.put(item)
                 return []
             case Mark():
                 return [
@@ -75,7 +81,7 @@ class Shard:
                 ]
 
     def _pass(self, closing: Closing) -> Iterable[Output]:
-        """Let each route see the windows that ended at a boundary, and its orders before it."""
+        """Let each route see the windows that ended at a boundary, and its events before it."""
         if all(closed.partial for closed in closing.windows) and closing.windows:
             for closed in closing.windows:  # the replay's end is no instant to judge at
                 yield from summarize(closed, self._limit_ms)
@@ -85,15 +91,29 @@ class Shard:
         for closed in closing.windows:
             for summary in summarize(closed, self._limit_ms):
                 ended.setdefault(summary.route, []).append(summary)
-        orders = sorted((o for o in self._orders if o.timestamp < at), key=_by_time)
-        self._orders = [order for order in self._orders if order.timestamp >= at]
-        for route in sorted(self.routes.keys() | ended.keys() | {o.data.route for o in orders}):
+        routes = self.routes.keys() | ended.keys()
+        heard = self._heard(closing.end_ns, routes)
+        for route in sorted(routes | heard.keys()):
             summaries = tuple(ended.get(route, ()))
             yield from summaries
-            mine = tuple(order for order in orders if order.data.route == route)
-            seen = Observation(route=route, at=at, summaries=summaries, orders=mine)
+            mine = heard.get(route, ())
+            seen = Observation(
+                route=route,
+                at=at,
+                summaries=summaries,
+                orders=tuple(event for event in mine if not isinstance(event.data, Alert)),
+                alerts=tuple(event for event in mine if isinstance(event.data, Alert)),
+            )
             self.routes[route], outputs = self._controller.step(self.routes.get(route), seen)
             yield from outputs
+
+    def _heard(self, end_ns: int, routes: AbstractSet[str]) -> dict[str, list[FeedbackEvent]]:
+        """Give the events that count before an instant to the routes they concern."""
+        heard: dict[str, list[FeedbackEvent]] = {}
+        for event in self._inbox.take(end_ns):
+            for route in self._directory.concerned(event, routes):
+                heard.setdefault(route, []).append(event)
+        return heard
 
     def dump(self) -> bytes:
         """Write the state; what does not change is pieces of it."""
@@ -102,7 +122,7 @@ class Shard:
             "name": self.name,
             "windows": self.windows.dump(self._pieces),
             "routes": {route: msgspec.msgpack.encode(s) for route, s in self.routes.items()},
-            "orders": [msgspec.msgpack.encode(order) for order in self._orders],
+            "waiting": self._inbox.dump(),
         }
         return msgspec.msgpack.encode(state)
 
@@ -124,25 +144,10 @@ class Shard:
             route: msgspec.msgpack.decode(encoded, type=RouteState)
             for route, encoded in content["routes"].items()
         }
-        self._orders = [_order(msgspec.msgpack.decode(order)) for order in content["orders"]]
+        self._inbox = Inbox.load(content.get("waiting", ()), content.get("orders", ()))
 
 
 def name_in(state: bytes) -> str:
     """Give the name of the shard whose state this is."""
     name: str = msgspec.msgpack.decode(state, strict=False)["name"]
     return name
-
-
-def _by_time(event: FeedbackEvent) -> tuple[Any, str]:
-    return (event.timestamp, event.id)
-
-
-def _order(content: dict[str, Any]) -> FeedbackEvent:
-    return FeedbackEvent(
-        id=content["id"],
-        timestamp=content["timestamp"],
-        source=EventSource(content["source"]),
-        event_type=EventType(content["event_type"]),
-        data=msgspec.convert(content["data"], Order),
-        metadata=content["metadata"],
-    )

@@ -15,7 +15,15 @@ from optimizer.decisions import (
     OptimizationStrategy,
     decision_id,
 )
-from optimizer.events import EventSource, EventType, FeedbackEvent, Order, OrderAction
+from optimizer.events import (
+    Alert,
+    AlertSeverity,
+    EventSource,
+    EventType,
+    FeedbackEvent,
+    Order,
+    OrderAction,
+)
 from optimizer.findings import (
     Evidence,
     Finding,
@@ -26,6 +34,7 @@ from optimizer.findings import (
     finding_id,
 )
 from optimizer.models import Arm, ModelConfig
+from optimizer.orient.alerts import standing
 from optimizer.orient.pooling import pooled
 from optimizer.orient.signs import Scene
 from optimizer.prices import Price, Rates
@@ -35,6 +44,7 @@ from optimizer.windows import WindowKind, WindowSummary
 ROUTE = "acme/shop/answer"
 ARM = "gpt-4o-11111111"
 START = datetime(2025, 3, 3, 12, 0, tzinfo=UTC)
+EXPIRY = timedelta(minutes=15)
 LENGTHS = {
     WindowKind.MINUTE: timedelta(minutes=1),
     WindowKind.SLIDING: timedelta(minutes=5),
@@ -100,14 +110,15 @@ def an_observation(at: datetime = START, *summaries: WindowSummary, **changes) -
 
 
 def a_scene(at: datetime = START, *summaries: WindowSummary, **changes) -> Scene:
-    """What analyzers look at: `opened` are the findings that are open, the rest thresholds."""
-    opened = changes.pop("opened", ())
+    """What analyzers look at: `opened` findings, `alerts` that hold, the rest are thresholds."""
+    opened, alerts = changes.pop("opened", ()), changes.pop("alerts", ())
     return Scene(
         at=at,
         minute=int(at.timestamp()) // 60,
         thresholds=Thresholds(**changes),
         windows=pooled(summaries),
         open={(one.rule, one.arm): one for one in opened},
+        alerts=standing((), alerts, at, EXPIRY),
     )
 
 
@@ -195,6 +206,29 @@ def an_order(action: OrderAction = OrderAction.REJECT, **changes) -> FeedbackEve
         source=EventSource.USER,
         event_type=EventType.FEEDBACK,
         data=Order(**({"route": ROUTE, "action": action, "author": "ada"} | changes)),
+    )
+
+
+def an_alert(**changes) -> FeedbackEvent:
+    """A latency spike of every route of the builders' service, noticed at the start."""
+    at = changes.pop("timestamp", START)
+    event_id = changes.pop("id", "alert-1")
+    values = {
+        "route": "acme/shop/*",
+        "anomaly": "latency_spike",
+        "severity": AlertSeverity.HIGH,
+        "method": "z_score",
+        "metric": "latency_ms",
+        "value": 5210.0,
+        "baseline": 1480.0,
+        "confidence": 0.95,
+    } | changes
+    return FeedbackEvent(
+        id=event_id,
+        timestamp=at,
+        source=EventSource.SENTINEL,
+        event_type=EventType.PERFORMANCE_ALERT,
+        data=Alert(**values),
     )
 
 

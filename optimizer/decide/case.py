@@ -62,6 +62,7 @@ class Case:
         served: What each arm did lately, by id; arms that served nothing are not in it.
         findings: What is open.
         prices: Gives a model's price history, by model and provider.
+        alerts: Alerts of other systems that hold, each `source:id`.
     """
 
     at: datetime
@@ -71,6 +72,7 @@ class Case:
     served: Mapping[str, Served]
     findings: tuple[OpenFinding, ...]
     prices: Callable[[str, str], tuple[Price, ...]]
+    alerts: tuple[str, ...] = ()
 
     @property
     def candidates(self) -> tuple[Arm, ...]:

@@ -56,8 +56,14 @@ def draft(case: Case, proposal: Proposal, changes: Changes) -> OptimizationDecis
         expected_impact=option.impact,
         constraints=constraints,
         reason="recommended",
-        metadata={"requires_approval": "true"} if needs_approval(constraints) else {},
+        metadata=_metadata(case, constraints),
     )
+
+
+def _metadata(case: Case, constraints: tuple[Constraint, ...]) -> dict[str, str]:
+    """Tell what else is known; alerts that hold are no evidence, but a reader wants them."""
+    approval = {"requires_approval": "true"} if needs_approval(constraints) else {}
+    return approval | ({"alerts": ", ".join(case.alerts)} if case.alerts else {})
 
 
 def validated(decision: OptimizationDecision) -> tuple[OptimizationDecision, ...]:

@@ -6,10 +6,11 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+import msgspec
 import numpy as np
 
 from optimizer.errors import DecodeFailed, InvalidEvent
-from optimizer.events import Alert, FeedbackEvent, Order
+from optimizer.events import ALL_ROUTES, Alert, FeedbackEvent, Heard, Order, nanoseconds
 from optimizer.judgements import ATTRIBUTION, Judged, Judgement, Seen
 from optimizer.observe.columns import (
     Block,
@@ -53,7 +54,7 @@ class Decoded(NamedTuple):
         columns: The calls; None in a record that cannot hold any.
         refused: What was meant for us but cannot be used.
         counts: What was seen, by name: `spans`, `other_spans`, `unpriced`, ...
-        events: Orders.
+        events: Alerts and orders.
         judgements: Scores.
     """
 
@@ -84,7 +85,7 @@ class Ledger(NamedTuple):
     counts: Mapping[str, int]
 
 
-Target = tuple[str, Pane | Mark | Judged | Seen | FeedbackEvent | DeadLetter | Ledger]
+Target = tuple[str, Pane | Mark | Judged | Seen | Heard | DeadLetter | Ledger]
 
 
 class Observer:
@@ -153,7 +154,7 @@ class Observer:
         if decoded.judgements:
             yield from self._spread(self.partition.judge(record, decoded.judgements))
         for event in decoded.events:
-            yield from self._take_event(event)
+            yield from self._take_event(record, event)
 
     def _take_block(self, record: Record) -> Iterator[Target]:
         block = record.body
@@ -169,13 +170,33 @@ class Observer:
         if block.mark_ns >= 0:
             yield from self._spread(self.partition.reach(block.mark_ns))
 
-    def _take_event(self, event: FeedbackEvent) -> Iterator[Target]:
+    def _take_event(self, record: Record, event: FeedbackEvent) -> Iterator[Target]:
         match event.data:
             case Alert():
-                self.partition.counts["alerts"] += 1
+                yield from self._take_alert(record, event)
             case Order():
                 self.partition.counts["orders"] += 1
-                yield self._dealing.shard(event.data.route), event
+                yield self._dealing.shard(event.data.route), self.partition.heard(event)
+
+    def _take_alert(self, record: Record, event: FeedbackEvent) -> Iterator[Target]:
+        """Send an alert to the shard of its route, or to all where it concerns a whole service."""
+        if self.partition.is_ahead(event, record):
+            body = msgspec.json.encode(event)
+            detail = f"it happened at {event.timestamp}, after it arrived (stream.max_skew_secs)"
+            refusal = Refusal("future_timestamp", detail, body, RecordKind.ALERT)
+            yield EDGE, self._dead(record, refusal)
+            return
+        heard = self.partition.heard(event)
+        if self.partition.is_over(heard):
+            self.partition.counts["alerts_expired"] += 1
+            return
+        self.partition.counts["alerts"] += 1
+        route = event.data.route
+        if route.endswith(ALL_ROUTES):
+            yield from self._dealing.tell(heard)
+        else:
+            yield self._dealing.shard(route), heard
+        yield from self._spread(self.partition.reach(nanoseconds(event.timestamp)))
 
     def _dead(self, record: Record, refusal: Refusal) -> DeadLetter:
         self.partition.counts[f"dead:{refusal.reason}"] += 1

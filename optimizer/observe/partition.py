@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 import numpy as np
 
+from optimizer.events import Heard, nanoseconds
 from optimizer.observe.columns import Columns, DeadLetter, KeyTable, Record, RecordKind
 from optimizer.observe.deduplicate import SealedIds
 from optimizer.observe.open_panes import OpenPane, Settled
 from optimizer.observe.scoring import Scoring
-from optimizer.panes import FINAL_NS, ITSELF, PANE_NS, Mark, Pane, Weight
+from optimizer.panes import FINAL_NS, ITSELF, MINUTE_NS, PANE_NS, Mark, Pane, Weight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from optimizer.events import FeedbackEvent
     from optimizer.judgements import Judged, Judgement, Seen
 
 RENEW_KEYS = 1 << 15  # keys in the table before those that are gone are looked for
@@ -37,12 +39,14 @@ class StreamRules:
         skew_ns: How much later than its record's stamp a call may end.
         dedupe_ns: How long the ids of sealed panes are remembered.
         findable: How many calls of a pane scores can find.
+        alert_ns: How long an alert holds.
     """
 
     disorder_ns: int = 15_000_000_000
     skew_ns: int = 30_000_000_000
     dedupe_ns: int = 120_000_000_000
     findable: int = 0
+    alert_ns: int = 900_000_000_000
 
 
 class Observed(NamedTuple):
@@ -120,6 +124,19 @@ class Partition:
     def reach(self, stamp_ns: int) -> Observed:
         """Take a heartbeat or idle mark: its source has caught up with its clock."""
         return self._advance(stamp_ns - self._rules.disorder_ns, [], [])
+
+    def heard(self, event: FeedbackEvent) -> Heard:
+        """Give an event that came now with the instant from which it counts."""
+        return Heard(event, max(nanoseconds(event.timestamp), self.watermark_ns))
+
+    def is_ahead(self, event: FeedbackEvent, record: Record) -> bool:
+        """Tell whether an event says it happened after anybody could have known."""
+        return nanoseconds(event.timestamp) > record.stamp_ns + self._rules.skew_ns
+
+    def is_over(self, alert: Heard) -> bool:
+        """Tell whether an alert no longer holds at the end of the minute in which it counts."""
+        end_ns = (alert.due_ns // MINUTE_NS + 1) * MINUTE_NS
+        return end_ns - nanoseconds(alert.event.timestamp) >= self._rules.alert_ns
 
     def finish(self) -> Observed:
         """Take the explicit final watermark of a replay: all panes are sealed."""

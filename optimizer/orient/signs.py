@@ -14,6 +14,7 @@ from optimizer.orient.flow import Flow
 
 if TYPE_CHECKING:
     from optimizer.findings import OpenFinding
+    from optimizer.orient.alerts import Standing
     from optimizer.settings import Thresholds
     from optimizer.windows import WindowKind, WindowSummary
 
@@ -45,6 +46,7 @@ class Sign:
         hold_minutes: How long it must be OFF before the finding closes.
         title: One line in plain words.
         detail: The numbers in plain words.
+        since: Since when it is so, where that is known better than by when it was seen.
     """
 
     rule: str
@@ -57,6 +59,7 @@ class Sign:
     hold_minutes: int
     title: str
     detail: str
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +87,7 @@ class Scene:
         thresholds: The route's.
         windows: What closed at that instant, by kind and arm, revisions pooled.
         open: Findings that are open, by rule and arm.
+        alerts: Alerts of other systems that hold, the oldest first.
     """
 
     at: datetime
@@ -91,6 +95,7 @@ class Scene:
     thresholds: Thresholds
     windows: Mapping[WindowKind, Mapping[str, WindowSummary]]
     open: Mapping[tuple[str, str], OpenFinding]
+    alerts: tuple[Standing, ...] = ()
 
     def freezes(self, rule: str, arm: str) -> bool:
         """Tell whether an open finding keeps what is now from becoming the usual level."""

@@ -114,7 +114,7 @@ def _opened_or_seen(finding: OpenFinding | None, sign: Sign, at: datetime) -> Op
         rule=sign.rule,
         arm=sign.arm,
         severity=sign.severity,
-        since=at,
+        since=sign.since or at,
         seen=at,
         hold_minutes=sign.hold_minutes,
         value=sign.magnitude.value,

@@ -18,7 +18,6 @@ class SentinelSettings:
             "How long an anomaly holds after it was last noticed; nobody says that it is over",
             Number(least=120, most=86_400, whole=True),
             unit="s",
-            later=True,
         ),
     )
     webhook_key: str | None = field(

@@ -7,10 +7,12 @@ from collections import Counter
 from connectors.codecs import from_json, to_json
 from optimizer.errors import DecodeFailed
 from optimizer.events import (
+    Alert,
     Call,
     EventSource,
     EventType,
     FeedbackEvent,
+    Heard,
     Order,
     OrderAction,
     Score,
@@ -25,6 +27,7 @@ from optimizer.summaries import instant
 SECOND = 1_000_000_000
 START = 1_800_000_000 * SECOND
 SHARDS = 4
+EVENTS = {RecordKind.SCORE, RecordKind.ALERT, RecordKind.ORDER}
 
 
 class CallsDecoder:
@@ -32,7 +35,7 @@ class CallsDecoder:
 
     def decode(self, record: Record, table: KeyTable) -> Decoded:
         body = record.body
-        if record.kind in {RecordKind.SCORE, RecordKind.ORDER}:
+        if record.kind in EVENTS:
             return Decoded(None, [], {}, [from_json(FeedbackEvent, body)])
         if record.kind is RecordKind.EVENT:
             return Decoded(None, [], {}, judgements=[a_judgement(int(body))])
@@ -109,7 +112,7 @@ def test_what_cannot_be_read_is_set_aside_with_reason_and_bytes_and_the_rest_goe
         (RecordKind.OTLP, b"odd", "bad_ids"),
         (RecordKind.SCORE, b"{}", "invalid_event"),
         (RecordKind.ORDER, b"\xff\xfe", "not_json"),
-        (RecordKind.ALERT, b"later", "not_available_yet"),
+        (RecordKind.REPORT, b"later", "not_available_yet"),
         (RecordKind.COLUMNS, b"no block", "not_columns"),
     ]
     for offset, (kind, body, reason) in enumerate(wanted):
@@ -148,7 +151,7 @@ def test_an_order_goes_to_the_shard_of_its_route() -> None:
     order = Order(route="t/s/r2", action=OrderAction.PAUSE, author="ada")
     ((target, item),) = an_observer().take(record(RecordKind.ORDER, event(order, 3), 3))
     assert target == f"shard-{shard_of('t/s/r2', SHARDS)}"
-    assert item.data == order
+    assert item.event.data == order
 
 
 def test_a_stored_block_counts_as_its_records_did() -> None:
@@ -203,3 +206,64 @@ def test_keys_of_blocks_follow_a_renewed_table() -> None:
     observer.partition.open.clear()
     list(observer.take(record(RecordKind.COLUMNS, Block(keys=keys, columns=rows.take([0])))))
     assert CallKey("t/s/r", "a") in observer.partition.table.keys
+
+
+def spike(route: str, at_s: float) -> FeedbackEvent:
+    return FeedbackEvent(
+        id="a1",
+        timestamp=instant(START + int(at_s * SECOND)),
+        source=EventSource.SENTINEL,
+        event_type=EventType.ANOMALY,
+        data=Alert(route=route, anomaly="latency_spike"),
+    )
+
+
+def test_an_alert_of_a_service_goes_to_every_shard_and_one_of_a_route_to_its_own() -> None:
+    for route, wanted in (("t/s/*", range(SHARDS)), ("t/s/r2", [shard_of("t/s/r2", SHARDS)])):
+        alert = spike(route, 3)
+        body = to_json(alert)
+        targets = list(an_observer().take(record(RecordKind.ALERT, body, 3)))
+        heard = Heard(alert, START + 3 * SECOND)
+        assert targets[: len(wanted)] == [(f"shard-{number}", heard) for number in wanted]
+
+
+def test_an_alert_moves_time_on_after_it_was_sent() -> None:
+    observer = an_observer()
+    targets = list(observer.take(record(RecordKind.ALERT, to_json(spike("t/s/r2", 100)), 100)))
+    assert isinstance(targets[0][1], Heard)
+    assert {type(item) for _, item in targets[1:]} == {Mark, Ledger}
+    assert observer.partition.watermark_ns == START + 85 * SECOND
+
+
+def test_a_late_event_counts_from_when_it_came_by_its_partitions_time() -> None:
+    observer = an_observer()
+    list(observer.take(record(RecordKind.HEARTBEAT, at_s=200)))
+    order = Order(route="t/s/r2", action=OrderAction.PAUSE)
+    for kind, body in (
+        (RecordKind.ALERT, to_json(spike("t/s/r2", 3))),
+        (RecordKind.ORDER, event(order, 3)),
+    ):
+        ((_, heard),) = observer.take(record(kind, body, 201))
+        assert heard.due_ns == START + 185 * SECOND
+
+
+def test_an_alert_that_would_be_over_when_it_counts_is_counted_and_goes_nowhere() -> None:
+    observer = an_observer()
+    list(observer.take(record(RecordKind.HEARTBEAT, at_s=915)))
+    minute = START + 900 * SECOND
+    assert minute % (60 * SECOND) == 0
+    for at_s, wanted in ((60, "alerts_expired"), (61, "alerts")):
+        targets = list(observer.take(record(RecordKind.ALERT, to_json(spike("t/s/r", at_s)), 915)))
+        assert bool(targets) is (wanted == "alerts")
+        assert observer.partition.counts[wanted] == 1
+
+
+def test_an_alert_of_the_future_is_set_aside_as_a_record_that_can_be_read_again() -> None:
+    observer = an_observer()
+    alert = spike("t/s/*", 31)
+    ((target, letter),) = observer.take(record(RecordKind.ALERT, to_json(alert), at_s=0.5))
+    assert (target, letter.reason, letter.kind) == (EDGE, "future_timestamp", RecordKind.ALERT)
+    assert from_json(FeedbackEvent, letter.body) == alert
+    assert observer.partition.watermark_ns == -1
+    again = list(an_observer().take(record(letter.kind, letter.body, at_s=31)))
+    assert isinstance(again[0][1], Heard)

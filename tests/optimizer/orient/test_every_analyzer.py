@@ -5,7 +5,7 @@ import pytest
 
 from optimizer.orient import ANALYZERS
 from optimizer.orient.signs import Memory, Truth
-from tests.builders import a_scene, an_open_finding, minutes_later
+from tests.builders import a_scene, an_alert, an_open_finding, minutes_later
 from tests.noisy_traffic import Incident, Noise, Traffic
 
 each = pytest.mark.parametrize("analyzer", ANALYZERS, ids=lambda one: one.name)
@@ -15,7 +15,8 @@ HOURS = 3
 def scenes(**changes):
     noise = Noise(minutes=HOURS * 60, rate=60, seed=4, **changes)
     for seen in Traffic(noise).observations(0, noise.minutes):
-        yield a_scene(seen.at, *seen.summaries)
+        alerts = [an_alert(timestamp=seen.at)] if "incident" in changes else []
+        yield a_scene(seen.at, *seen.summaries, alerts=alerts)
 
 
 def test_names_are_unique():
