@@ -8,8 +8,9 @@ from connectors.codecs import read_event
 from connectors.otlp import OtlpDecoder
 from connectors.outside import OutsideReader, owned, told
 from optimizer.errors import DecodeFailed
-from optimizer.observe.columns import KeyTable, Record, RecordKind
+from optimizer.observe.columns import Record, RecordKind
 from optimizer.observe.identify import claims_of
+from optimizer.observe.keys import KeyTable
 from optimizer.observe.links import Links
 from optimizer.observe.observer import Decoded
 

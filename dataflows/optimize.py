@@ -31,6 +31,7 @@ from optimizer.decisions import OptimizationDecision
 from optimizer.findings import Finding
 from optimizer.inbox import Directory
 from optimizer.judgements import ATTRIBUTION
+from optimizer.observe.keys import limits_of
 from optimizer.observe.observer import EDGE, Observer
 from optimizer.observe.partition import Partition, StreamRules
 from optimizer.panes import Weight
@@ -114,6 +115,7 @@ def rules_of(settings: Settings) -> StreamRules:
         dedupe_ns=round(stream.dedupe_secs * SECOND_NS),
         findable=findable(settings),
         alert_ns=round(settings.sentinel.expiry_secs * SECOND_NS),
+        keys=limits_of(settings),
     )
 
 

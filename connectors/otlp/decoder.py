@@ -14,8 +14,8 @@ from connectors.otlp.plans import Plans
 from connectors.otlp.protobuf import PROTOBUF
 from connectors.otlp.rows import ReadAlone, columns, join, links_of, rows_of
 from optimizer.errors import DecodeFailed
-from optimizer.observe.columns import KeyTable
 from optimizer.observe.identify import NOTHING_MORE, Identities
+from optimizer.observe.keys import KeyTable
 from optimizer.observe.links import NO_LINK, Links
 from optimizer.observe.normalize import Normalizer
 from optimizer.observe.observer import Decoded, Refusal
@@ -94,8 +94,8 @@ class OtlpDecoder:
         Returns:
             Its calls in the order of their spans; the spans that are calls but cannot be used,
             each as a record of its own; and the counts `spans`, `calls`, `other_spans` (neither
-            calls nor refused), `unpriced` and `unpriced:<model>`, and where stamps are checked
-            `unsigned` and `badly_signed`.
+            calls nor refused), `unpriced`, `unpriced:<model>`, `pooled` (calls whose names are
+            beyond the limits), and where stamps are checked `unsigned` and `badly_signed`.
 
         Raises:
             DecodeFailed: Nothing of it can be read.
@@ -125,6 +125,7 @@ class OtlpDecoder:
             "spans": spans,
             "calls": len(made),
             "other_spans": spans - len(made) - len(refused),
+            "pooled": kinds.keys.pooled(rows.kind),
             **kinds.doubts(rows.kind),
             **self._unpriced(rows, made, kinds),
         }

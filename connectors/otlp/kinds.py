@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from optimizer.observe.columns import STREAMED
+from optimizer.observe.keys import KeyCodes
 from optimizer.observe.stamps import Proof
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from optimizer.observe.columns import KeyTable
+    from optimizer.observe.keys import KeyTable
     from optimizer.observe.normalize import Kind, Normalizer
     from optimizer.observe.values import Value
 
@@ -28,7 +29,6 @@ class Facts(NamedTuple):
     """What matters of the kinds of some calls, arrays of one length.
 
     Attributes:
-        key: Code of the key.
         price: Price history.
         flags: `STREAMED` or nothing.
         failed: 1 where `error.type` says so.
@@ -37,7 +37,6 @@ class Facts(NamedTuple):
         reported: 1 where a cost its producer reports counts.
     """
 
-    key: NDArray[np.int64]
     price: NDArray[np.int64]
     flags: NDArray[np.int64]
     failed: NDArray[np.int64]
@@ -54,12 +53,12 @@ class Kinds:
     """Codes of kinds, and their facts as arrays; no output may depend on a code.
 
     Attributes:
-        table: Codes of the keys.
+        keys: Codes of their keys; a key is let into the table with its first call.
         kinds: The kind of each code.
     """
 
     def __init__(self, table: KeyTable, normalizer: Normalizer) -> None:
-        self.table = table
+        self.keys = KeyCodes(table)
         self.kinds: list[Kind] = []
         self.signatures = 0
         self._normalizer = normalizer
@@ -73,10 +72,10 @@ class Kinds:
         if code is None:
             code = self._codes[kind] = len(self.kinds)
             self.kinds.append(kind)
+            self.keys.append(kind.key)
             if code == self._facts.shape[1]:
                 self._facts = np.concatenate([self._facts, np.zeros_like(self._facts)], axis=1)
             self._facts[:, code] = (
-                self.table.code(kind.key),
                 kind.priced.history,
                 STREAMED * kind.streamed,
                 bool(kind.error_type),

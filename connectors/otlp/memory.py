@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from connectors.otlp.numbers import Numbers, Raws
     from connectors.otlp.plans import Plan, Plans
-    from optimizer.observe.columns import KeyTable
+    from optimizer.observe.keys import KeyTable
     from optimizer.observe.normalize import Normalizer
     from optimizer.observe.values import Value
 

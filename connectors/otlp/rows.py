@@ -117,7 +117,7 @@ def columns(rows: Rows, kinds: Kinds, prices: PriceTable, raw: Callable[[int], b
         cost = np.where(told, rows.reported_nusd, cost)
     place = rows.place
     return Columns(
-        key=facts.key.astype(np.int32),
+        key=kinds.keys.at(rows.kind),
         call_id=call_ids(rows.ids),
         end_ns=rows.end_ns,
         latency_ns=rows.latency_ns,

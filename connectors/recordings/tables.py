@@ -12,15 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optimizer.errors import NotAvailable, RecordingInvalid
-from optimizer.observe.columns import (
-    ARRAYS,
-    Block,
-    CallKey,
-    Columns,
-    KeyTable,
-    Record,
-    RecordKind,
-)
+from optimizer.observe.columns import ARRAYS, Block, Columns, Record, RecordKind
+from optimizer.observe.keys import CallKey, KeyTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from optimizer.events import Call
+from optimizer.observe.keys import CallKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+
+    from optimizer.observe.keys import KeyTable
 
     Ints = NDArray[np.int64]
 
@@ -51,75 +54,6 @@ class Record(NamedTuple):
     stamp_ns: int
     kind: RecordKind
     body: bytes | Block
-
-
-class CallKey(NamedTuple):
-    """What calls are summed by."""
-
-    route: str
-    arm: str
-    revision: int = 0
-    cell: str = ""
-
-
-MOST_KEYS = 1 << 17  # a sketch code has room for 2^18 arms
-POOLED = CallKey("~other/~other/~other", "~other")
-
-
-class KeyTable:
-    """Codes for keys, handed out in order of first sight; no output may depend on a code.
-
-    When `MOST_KEYS` are there, every new key counts as `POOLED`, so memory stays bounded whatever
-    names come in.
-
-    Attributes:
-        keys: The key of each code.
-        arms: For each code, the code of its arm: the key with the cell left out.
-    """
-
-    def __init__(self, keys: Iterable[CallKey] = ()) -> None:
-        self.keys: list[CallKey] = []
-        self.arms: list[int] = []
-        self._codes: dict[CallKey, int] = {}
-        self._order = KeyOrder(*(np.zeros(0, np.int32) for _ in range(2)))
-        for key in keys:
-            self.code(key)
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def code(self, key: CallKey) -> int:
-        """Give the code of a key, a new one at first sight."""
-        code = self._codes.get(key)
-        if code is None:
-            if len(self.keys) >= MOST_KEYS and key != POOLED:
-                return self.code(POOLED)
-            code = self._codes[key] = len(self.keys)
-            self.keys.append(key)
-            self.arms.append(code)
-            if key.cell:
-                self.arms[code] = self.code(key._replace(cell=""))
-        return code
-
-    def order(self) -> KeyOrder:
-        """Give arms and ranks of all codes as arrays; worked out again only when codes came."""
-        if len(self._order.rank) != len(self.keys):
-            rank = np.empty(len(self.keys), np.int32)
-            rank[sorted(range(len(self.keys)), key=self.keys.__getitem__)] = np.arange(len(rank))
-            self._order = KeyOrder(np.array(self.arms, np.int32), rank)
-        return self._order
-
-
-class KeyOrder(NamedTuple):
-    """How the codes of a key table stand to each other.
-
-    Attributes:
-        arm: (codes,) the code of each code's arm.
-        rank: (codes,) the place of each code's key among all, by name.
-    """
-
-    arm: NDArray[np.int32]
-    rank: NDArray[np.int32]
 
 
 ERROR = 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from optimizer.models import Arm, ModelConfig
-from optimizer.observe.columns import CallKey
+from optimizer.observe.keys import OTHER, CallKey
 from optimizer.observe.stamps import StampReader
 from optimizer.observe.values import MAX_TEXT, first, text
 from optimizer.observe.words import undated
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from optimizer.observe.words import Words
     from optimizer.settings import RouteSettings, Settings, SourceSettings
 
-OTHER_CELL = "~other"
 PART_DEFAULTS = ("unknown", "default")  # of a service and of a route that nobody named
 MAX_INFERRED = 65_536
 SAME = 1e-6  # parameters that passed through single precision still are the same
@@ -68,7 +67,7 @@ class Identities:
 
     def declared(self, names: Iterable[str]) -> tuple[str, ...]:
         """Give those of the named parameters that any declared arm is told apart by."""
-        arms = [arm for route in self._routes.values() for arm in _arms(route)]
+        arms = [arm for route in self._routes.values() for arm in route.arms]
         return tuple(name for name in names if any(name in _distinctive(arm) for arm in arms))
 
     @property
@@ -101,7 +100,7 @@ class Identities:
         route = self._routes.get(name)
         cell = words.cell if route and route.cells else ""
         if route and cell and cell not in route.cells:
-            cell = OTHER_CELL
+            cell = OTHER
         return CallKey(name, words.arm or self._arm(route, words), words.revision, cell)
 
     def _arm(self, route: RouteSettings | None, words: Words) -> str:
@@ -136,13 +135,9 @@ def _fitting(route: RouteSettings, words: Words) -> Iterable[Arm]:
     """Give the declared arms that a call may have been served by, exact models first."""
     exact = {words.request_model, words.response_model} - {""}
     for models in (exact, {undated(model) for model in exact}):
-        for arm in _arms(route):
+        for arm in route.arms:
             if arm.config.model in models and all(test(words) for test in _tests(arm)):
                 yield arm
-
-
-def _arms(route: RouteSettings) -> tuple[Arm, ...]:
-    return (route.incumbent, *route.candidates) if route.incumbent else route.candidates
 
 
 def _distinctive(arm: Arm) -> set[str]:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from optimizer.judgements import Rows
-    from optimizer.observe.columns import Columns, KeyTable
+    from optimizer.observe.columns import Columns
+    from optimizer.observe.keys import KeyTable
     from optimizer.panes import Pane
 
 _EVERY = np.uint64(2**64 - 1)

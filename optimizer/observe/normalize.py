@@ -23,8 +23,8 @@ from optimizer.observe.words import as_slot, read_words, without_module
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from optimizer.observe.columns import CallKey
     from optimizer.observe.identify import Identities
+    from optimizer.observe.keys import CallKey
     from optimizer.observe.price import Priced, PriceTable
     from optimizer.observe.values import Value
 

@@ -7,19 +7,12 @@ from itertools import count
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
-import numpy as np
 
 from optimizer.errors import DecodeFailed, InvalidEvent
 from optimizer.events import ALL_ROUTES, Alert, FeedbackEvent, Heard, Order, nanoseconds
 from optimizer.judgements import ATTRIBUTION, Judged, Judgement, Seen
-from optimizer.observe.columns import (
-    Block,
-    CallKey,
-    DeadLetter,
-    KeyTable,
-    Record,
-    RecordKind,
-)
+from optimizer.observe.columns import Block, DeadLetter, Record, RecordKind
+from optimizer.observe.keys import CallKey, KeyCodes, KeyTable
 from optimizer.panes import MINUTE_NS, Dealing, Mark, Pane
 
 if TYPE_CHECKING:
@@ -107,8 +100,7 @@ class Observer:
         self._decoder = decoder
         self._dealing = Dealing(shards)
         self._block_keys: tuple[CallKey, ...] = ()
-        self._block_table: KeyTable | None = None
-        self._block_codes = np.zeros(0, np.int32)
+        self._block_codes = KeyCodes(partition.table)
 
     def take(self, record: Record) -> Iterator[Target]:
         """Take one record; nothing it holds can stop the stream."""
@@ -160,12 +152,13 @@ class Observer:
         block = record.body
         if not isinstance(block, Block):
             raise DecodeFailed("not_columns", f"a columns record holds {type(block).__name__}")
-        if block.keys is not self._block_keys or self._block_table is not self.partition.table:
-            self._block_keys, self._block_table = block.keys, self.partition.table
-            codes = [self.partition.table.code(key) for key in block.keys]
-            self._block_codes = np.array(codes, np.int32)
-        rows = replace(block.columns, key=self._block_codes[block.columns.key])
+        table, places = self.partition.table, block.columns.key
+        if block.keys is not self._block_keys or self._block_codes.table is not table:
+            self._block_keys, self._block_codes = block.keys, KeyCodes(table, block.keys)
+        rows = replace(block.columns, key=self._block_codes.at(places))
+        pooled = self._block_codes.pooled(places)
         self.partition.counts["spans"] += len(rows)
+        self.partition.counts.update({"pooled": pooled} if pooled else {})
         yield from self._spread(self.partition.take(record, rows))
         if block.mark_ns >= 0:
             yield from self._spread(self.partition.reach(block.mark_ns))

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from optimizer.observe.columns import ERROR, STREAMED, Columns, KeyTable, join
+from optimizer.observe.columns import ERROR, STREAMED, Columns, join
 from optimizer.observe.deduplicate import SeenIds
+from optimizer.observe.keys import KeyTable
 from optimizer.observe.linked import Linked
 from optimizer.panes import (
     AT,

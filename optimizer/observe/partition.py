@@ -8,15 +8,16 @@ so neither batches nor the other partitions can change what comes out.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
 
 from optimizer.events import Heard, nanoseconds
-from optimizer.observe.columns import Columns, DeadLetter, KeyTable, Record, RecordKind
+from optimizer.observe.columns import Columns, DeadLetter, Record, RecordKind
 from optimizer.observe.deduplicate import SealedIds
+from optimizer.observe.keys import KeyLimits, KeyTable
 from optimizer.observe.open_panes import OpenPane, Settled
 from optimizer.observe.scoring import Scoring
 from optimizer.panes import FINAL_NS, ITSELF, MINUTE_NS, PANE_NS, Mark, Pane, Weight
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from optimizer.events import FeedbackEvent
     from optimizer.judgements import Judged, Judgement, Seen
 
-RENEW_KEYS = 1 << 15  # keys in the table before those that are gone are looked for
+DAY_NS = 86_400_000_000_000  # names that no call had for so long are let go
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class StreamRules:
         dedupe_ns: How long the ids of sealed panes are remembered.
         findable: How many calls of a pane scores can find.
         alert_ns: How long an alert holds.
+        keys: How many names are told apart.
     """
 
     disorder_ns: int = 15_000_000_000
@@ -47,6 +49,7 @@ class StreamRules:
     dedupe_ns: int = 120_000_000_000
     findable: int = 0
     alert_ns: int = 900_000_000_000
+    keys: KeyLimits = field(default_factory=KeyLimits)
 
 
 class Observed(NamedTuple):
@@ -74,19 +77,20 @@ class Partition:
         table: Codes of the keys in its columns.
         watermark_ns: Everything before it has been seen, late calls apart; -1 at first.
         counts: What became of the calls: `counted`, `scores`, `duplicate`, `late`, ...
+        used: Codes of the keys that sealed panes had today, rising.
     """
 
     def __init__(self, name: str, rules: StreamRules, weight: Weight = ITSELF) -> None:
         self.name = name
         self.weight = weight
-        self.table = KeyTable()
+        self.table = KeyTable(limits=rules.keys)
         self.watermark_ns = -1
         self.counts: Counter[str] = Counter()
         self._rules = rules
         self.open: dict[int, OpenPane] = {}
         self.sealed: dict[int, SealedIds] = {}
         self.scoring = Scoring(name)
-        self._most_keys = RENEW_KEYS
+        self.used = np.zeros(0, np.int64)
         self._packed_keys = (self.table, -1, b"")
         self._usual = 0  # calls of the pane sealed last
 
@@ -255,7 +259,10 @@ class Partition:
             panes.append(self._seal(current, pane, -1))
             self.sealed[pane] = SealedIds(current.ids.sorted().tobytes())
             self._usual = len(current.ids)
+            self.used = np.union1d(self.used, np.flatnonzero(current.sums.any(axis=1)))
         self._forget()
+        if before >= 0 and watermark_ns // DAY_NS > before // DAY_NS:
+            self._let_go()
         leaving = self.scoring.leave(marked=True)
         return Observed(panes + corrections, self._mark(before), dead, leaving)
 
@@ -270,21 +277,21 @@ class Partition:
         return Mark(self.name, tick * PANE_NS, latest_ns)
 
     def _forget(self) -> None:
-        """Drop the ids of panes no call can be compared with any more, and keys long unused."""
+        """Drop the ids of panes no call can be compared with any more."""
         oldest = self.watermark_ns - self._rules.dedupe_ns
         for pane in [pane for pane in self.sealed if (pane + 1) * PANE_NS <= oldest]:
             del self.sealed[pane]
-        if len(self.table) > self._most_keys:
-            self._renew_table()
 
-    def _renew_table(self) -> None:
-        """Begin a new key table with the keys of open panes: names that are gone are let go."""
+    def _let_go(self) -> None:
+        """End a day: begin a new key table without the names that no call had since the last."""
         self.settle()
-        old = self.table
-        live = sorted({code for pane in self.open.values() for code in pane.live()})
-        self.table = KeyTable(old.keys[code] for code in live)
+        old, used = self.table, self.used.tolist()
+        self.used = np.zeros(0, np.int64)
+        live = sorted({*used, *(code for pane in self.open.values() for code in pane.live())})
+        if len(live) == len(old):
+            return
+        self.table = KeyTable((old.keys[code] for code in live), self._rules.keys)
         code_of = np.zeros(len(old), np.int32)
         code_of[live] = [self.table.code(old.keys[code]) for code in live]
         for pane in self.open.values():
             pane.recode(code_of)
-        self._most_keys = max(RENEW_KEYS, 4 * len(self.table))

@@ -10,8 +10,8 @@ import numpy as np
 
 from optimizer.errors import UnknownVersion
 from optimizer.judgements import CALLS, Judge, Judgement, Taken
-from optimizer.observe.columns import CallKey, KeyTable
 from optimizer.observe.deduplicate import SealedIds, SeenIds
+from optimizer.observe.keys import CallKey, KeyTable
 from optimizer.observe.linked import Linked
 from optimizer.observe.open_panes import OpenPane
 from optimizer.observe.partition import Partition
@@ -47,6 +47,7 @@ def dump(partition: Partition, pieces: Pieces) -> bytes:
         "watermark_ns": partition.watermark_ns,
         "counts": dict(partition.counts),
         "keys": keys,
+        "used": pack_rising(partition.used),
         "open": {pane: _dump_pane(content) for pane, content in partition.open.items()},
         "sealed": sealed,
         "judged": partition.scoring.waiting,
@@ -73,7 +74,9 @@ def load(state: bytes, rules: StreamRules, vault: Vault) -> tuple[Partition, Pie
     partition.watermark_ns = content["watermark_ns"]
     partition.counts = Counter(content["counts"])
     keys = msgspec.msgpack.decode(pieces.fetch(content["keys"]))
-    partition.table = KeyTable(CallKey(*key) for key in keys)
+    partition.table = KeyTable((CallKey(*key) for key in keys), rules.keys)
+    if "used" in content:  # it was not kept before
+        partition.used = unpack_rising(content["used"]).astype(np.int64)
     findable = rules.findable
     partition.open = {pane: _load_pane(value, findable) for pane, value in content["open"].items()}
     partition.scoring.waiting = [_taken(*each) for each in content.get("judged", ())]

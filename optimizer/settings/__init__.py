@@ -1,7 +1,7 @@
 """Every knob: default, unit, range; a mapping is validated with all its faults at once."""
 
 from optimizer.settings.attribution import AttributionSettings, LinkIndex
-from optimizer.settings.claims import StampCheck, StampSettings
+from optimizer.settings.claims import LimitSettings, StampCheck, StampSettings
 from optimizer.settings.dead_letters import DeadLetterSettings, LetterBytes
 from optimizer.settings.example_file import example
 from optimizer.settings.faults import MASK, masked, nearest, unknown
@@ -60,6 +60,7 @@ __all__ = [
     "Items",
     "Knob",
     "LetterBytes",
+    "LimitSettings",
     "LinkIndex",
     "LogLevel",
     "ObservabilitySettings",

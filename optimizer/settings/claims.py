@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from optimizer.settings.kinds import NO_LINE, Choice, Text
+from optimizer.settings.kinds import NO_LINE, Choice, Number, Text
 from optimizer.settings.knobs import knob
 
 LEAST_KEY = 16  # characters
@@ -41,5 +41,25 @@ class StampSettings:
             ),
             null=True,
             secret=True,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSettings:
+    """How many names are told apart; beyond, they are pooled as ~other, but never declared ones."""
+
+    routes: int = field(
+        default=1000,
+        metadata=knob(
+            "Most routes of one tenant that are not declared, in one partition",
+            Number(least=1, most=100_000, whole=True),
+        ),
+    )
+    arms: int = field(
+        default=64,
+        metadata=knob(
+            "Most arms of one route that are not declared, each under its revisions",
+            Number(least=1, most=1000, whole=True),
         ),
     )

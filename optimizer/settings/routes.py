@@ -121,3 +121,8 @@ class RouteSettings:
             )
         ),
     )
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """Give every arm that is declared, the incumbent first."""
+        return (self.incumbent, *self.candidates) if self.incumbent else self.candidates

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optimizer.decisions import OptimizationDecision
-from optimizer.observe.columns import CallKey
+from optimizer.observe.keys import CallKey
 from optimizer.panes import MINUTE_NS
 from tests.benchmarks.figures import Figure, share
 from tests.benchmarks.job import run_source_durably, settings

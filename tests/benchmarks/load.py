@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from optimizer.observe.columns import ERROR, STREAMED, Block, CallKey, Columns, Record, RecordKind
+from optimizer.observe.columns import ERROR, STREAMED, Block, Columns, Record, RecordKind
+from optimizer.observe.keys import CallKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,8 @@ from connectors.decoding import RecordDecoder
 from connectors.prices import TablePrices
 from optimizer.errors import DecodeFailed
 from optimizer.events import EventSource, EventType, FeedbackEvent, Score
-from optimizer.observe.columns import KeyTable, Record, RecordKind
+from optimizer.observe.columns import Record, RecordKind
+from optimizer.observe.keys import KeyTable
 from optimizer.settings import Settings, SourceSettings
 from tests.builders import START
 from tests.otlp_oracle import from_json

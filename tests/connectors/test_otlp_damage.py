@@ -15,7 +15,7 @@ from connectors.otlp import OtlpDecoder
 from connectors.otlp.any_value import any_value
 from connectors.prices import TablePrices, per_million
 from optimizer.errors import DecodeFailed
-from optimizer.observe.columns import KeyTable
+from optimizer.observe.keys import KeyTable
 from optimizer.settings import Settings
 from tests.benchmarks.otlp_load import messages
 from tests.otlp_oracle import as_json

@@ -10,7 +10,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from connectors.otlp import OtlpDecoder
 from connectors.otlp.letters import MAX_FRAMES, Letters
-from optimizer.observe.columns import KeyTable
+from optimizer.observe.keys import KeyTable
 from optimizer.observe.links import Links
 from optimizer.settings import Settings
 from tests.benchmarks.otlp_load import messages

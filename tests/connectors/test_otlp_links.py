@@ -10,8 +10,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from connectors.otlp import OtlpDecoder
 from optimizer.errors import DecodeFailed
-from optimizer.observe.columns import KeyTable
 from optimizer.observe.identify import Identities
+from optimizer.observe.keys import KeyTable
 from optimizer.observe.links import Links, response_link, span_link, trace_link
 from optimizer.observe.normalize import Normalizer
 from optimizer.observe.price import PriceTable

@@ -17,7 +17,8 @@ from connectors.otlp.dialects import DIALECTS
 from connectors.prices import TablePrices, per_million
 from optimizer.models import Arm, ModelConfig
 from optimizer.observe.aliases import ALIASES, OPERATIONS, PROVIDERS, REALS, WHOLES
-from optimizer.observe.columns import ARRAYS, Columns, KeyTable, from_calls
+from optimizer.observe.columns import ARRAYS, Columns, from_calls
+from optimizer.observe.keys import KeyTable
 from optimizer.observe.values import whole
 from optimizer.settings import PriceSettings, RouteSettings, Settings
 from tests.benchmarks.otlp_load import Load, messages

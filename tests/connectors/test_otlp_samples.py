@@ -11,8 +11,9 @@ from connectors.otlp import OtlpDecoder
 from connectors.otlp.dialects import DIALECTS, dialect_of
 from connectors.prices import TablePrices, per_million
 from optimizer.observe.aliases import ALIASES, PARAMETERS, WHOLES
-from optimizer.observe.columns import ARRAYS, ERROR, STREAMED, KeyTable
+from optimizer.observe.columns import ARRAYS, ERROR, STREAMED
 from optimizer.observe.identify import Identities
+from optimizer.observe.keys import KeyTable
 from optimizer.observe.normalize import Normalizer
 from optimizer.observe.price import PriceTable
 from optimizer.settings import PriceSettings, Settings

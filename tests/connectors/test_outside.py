@@ -26,7 +26,8 @@ from optimizer.events import (
     OrderAction,
     Score,
 )
-from optimizer.observe.columns import KeyTable, Record, RecordKind
+from optimizer.observe.columns import Record, RecordKind
+from optimizer.observe.keys import KeyTable
 from optimizer.settings import validate
 from tests.connectors.sentinel_shapes import (
     ALERT,

@@ -14,7 +14,8 @@ from connectors.recordings.columns import FILE, read_columns, write_columns
 from connectors.recordings.manifest import Stamps
 from connectors.recordings.tables import VALUES
 from optimizer.errors import RecordingInvalid
-from optimizer.observe.columns import Block, CallKey, Columns, Record, RecordKind
+from optimizer.observe.columns import Block, Columns, Record, RecordKind
+from optimizer.observe.keys import CallKey
 
 ROOT = Path(__file__).parents[2]
 NAMES = st.text(max_size=4)

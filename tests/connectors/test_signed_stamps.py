@@ -12,8 +12,9 @@ from connectors.otlp import OtlpDecoder
 from connectors.otlp.plans import Plans
 from connectors.prices import TablePrices
 from optimizer.models import Arm, ModelConfig
-from optimizer.observe.columns import ARRAYS, KeyTable, from_calls
+from optimizer.observe.columns import ARRAYS, from_calls
 from optimizer.observe.identify import Claims, Identities
+from optimizer.observe.keys import KeyTable
 from optimizer.observe.normalize import Normalizer
 from optimizer.observe.price import PriceTable
 from optimizer.observe.stamps import Stamp, StampReader, sign

@@ -21,7 +21,8 @@ from connectors.recordings import RecordingReader
 from connectors.worlds import Summary, derived, read, write
 from optimizer.errors import RecordingInvalid
 from optimizer.events import FeedbackEvent
-from optimizer.observe.columns import ERROR, CallKey, KeyTable, RecordKind
+from optimizer.observe.columns import ERROR, RecordKind
+from optimizer.observe.keys import CallKey, KeyTable
 from optimizer.prices import Price
 from optimizer.simulate.export import travel
 from optimizer.simulate.incidents import IncidentKind

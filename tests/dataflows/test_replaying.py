@@ -20,7 +20,8 @@ from connectors.recordings import RecordingReader, RecordingWriter
 from connectors.recordings.columns import write_columns
 from optimizer.decisions import OptimizationDecision
 from optimizer.findings import Finding, FindingStatus
-from optimizer.observe.columns import Block, KeyTable, Record, RecordKind
+from optimizer.observe.columns import Block, Record, RecordKind
+from optimizer.observe.keys import KeyTable
 from optimizer.panes import MINUTE_NS
 from optimizer.windows import WindowSummary
 from tests.dataflows.the_job import Kept, run, settings_of, source_of

@@ -72,6 +72,7 @@ constraints: {max_error_rate_pct: 5, max_latency_p95_ms: 3000, min_quality: 0.75
   preferred_providers: []}
 prices: {overrides: null, trust_reported: false}
 stamps: {check: "off", key: null}
+limits: {routes: 1000, arms: 64}
 sentinel: {expiry_secs: 900, webhook_key: null}
 attribution: {index: traces, max_calls: 1000000, max_scores: 1000000, keep_secs: 86400,
   wait_secs: 900}

@@ -37,6 +37,15 @@ def told(counted: str, settings: Settings) -> int:
     return counts_of(settings, [SIGNED, UNSIGNED._replace(offset=1)])[counted]
 
 
+def names(part: str, settings: Settings) -> list[str]:
+    """Name the routes or arms that three calls of different ones count for."""
+    stamps = [{f"llm.optimizer.{part}": name} for name in ("one", "two", "three")]
+    spans = [a_span(number, **stamp) for number, stamp in enumerate(stamps, 1)]
+    outputs = outputs_of(settings, [as_record(*spans)])
+    return sorted({getattr(each, part) for each in outputs if isinstance(each, WindowSummary)})
+
+
+ROUTES = ["acme/shop/one", "acme/shop/three", "acme/shop/two"]
 TAKEN, IGNORED = {"default/shop/answer"}, {"default/shop/default"}
 PROBES = (
     Probe(
@@ -59,6 +68,19 @@ PROBES = (
         partial(told, "badly_signed"),
         (0, 1),
         {"stamps": {"check": "preferred"}},
+    ),
+    Probe(
+        "limits.routes",
+        (3, 1),
+        partial(names, "route"),
+        (ROUTES, ["acme/shop/one", "acme/~other/~other"]),
+        {"input": {"tenant": "acme"}},
+    ),
+    Probe(
+        "limits.arms",
+        (3, 2),
+        partial(names, "arm"),
+        (["one", "three", "two"], ["one", "two", "~other"]),
     ),
     Probe(
         "sources[].stamps",

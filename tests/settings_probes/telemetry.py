@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dataflows.ingest import RecordingSource
-from optimizer.observe.columns import ERROR, Block, CallKey, Columns, Record, RecordKind
+from optimizer.observe.columns import ERROR, Block, Columns, Record, RecordKind
+from optimizer.observe.keys import CallKey
 from optimizer.observe.observer import Ledger
 from tests.benchmarks.job import MemoryReader, run_source
 from tests.builders import ROUTE, START

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from optimizer.observe.columns import KeyTable, from_calls, join
+from optimizer.observe.columns import from_calls, join
+from optimizer.observe.keys import KeyTable
 from optimizer.observe.links import NO_LINK, response_link, span_link, trace_link
 from tests.optimizer.observe.test_partition import a_call
 

@@ -143,34 +143,3 @@ def test_every_call_is_counted_repeated_or_late_and_none_is_lost(batches: list) 
 
 def test_panes_of_a_partition_are_ten_seconds() -> None:
     assert PANE_NS == 10 * SECOND
-
-
-def test_names_that_come_and_go_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("optimizer.observe.partition.RENEW_KEYS", 50)
-    partition, whole = Partition("p", RULES), []
-    for number in range(2000):
-        steady = a_call(3 * number + 1, number, arm="steady", cell="long")
-        passing = a_call(3 * number + 2, number, arm=f"arm-{number}", cell="x", slot=number % 200)
-        whole += take(partition, steady, passing).panes
-    whole += partition.finish().panes
-    assert len(partition.table) < 500
-    calls = Counter()
-    for pane in whole:
-        for row, key in enumerate(pane.arms):
-            calls[key.arm] += int(pane.sums[row, AT["calls"]])
-    assert calls["steady"] == 2000
-    assert len(calls) == 2001
-    assert set(calls.values()) == {1, 2000}
-
-
-def test_beyond_the_most_keys_new_names_are_pooled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("optimizer.observe.columns.MOST_KEYS", 5)
-    partition = Partition("p", RULES)
-    take(partition, *(a_call(number + 1, 1, arm=f"arm-{number}") for number in range(20)))
-    arms = {
-        key.arm: int(n)
-        for p in partition.finish().panes
-        for key, n in zip(p.arms, p.sums[:, 0], strict=True)
-    }
-    assert len(arms) == 6
-    assert arms["~other"] == 15
