@@ -21,12 +21,10 @@ from optimizer.events import (
     Order,
     nanoseconds,
 )
-from optimizer.panes import shard_of
+from optimizer.panes import Served, service_of, shard_of, unnamed_route
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
-
-UNNAMED_ROUTE = "default"
 
 
 class Inbox:
@@ -64,46 +62,52 @@ class Inbox:
 
 
 class Directory:
-    """Knows the routes of a shard, and so whom an alert about a whole service concerns.
+    """Knows what routes there are, and so whom an alert about a whole service concerns.
 
     Args:
         name: The shard's.
         declared: Routes that the settings declare, of any shard.
         shards: How many shards routes are dealt to.
+
+    Attributes:
+        served: From when on services are known to have routes; of those whose unnamed route is
+            here.
     """
 
     def __init__(self, name: str, declared: Collection[str] = (), shards: int = 1) -> None:
         self._name = name
         self._shards = shards
-        self._services = {_service(route) for route in declared}
         self._own = {route for route in declared if self._owns(route)}
+        self._declared = set(map(service_of, declared))
+        self.served: dict[str, int] = {}
 
-    def concerned(self, event: FeedbackEvent, routes: Collection[str]) -> set[str]:
+    def learn(self, notice: Served) -> None:
+        """Take the notice that a service has routes in some shard."""
+        known = self.served.get(notice.service, notice.from_ns)
+        self.served[notice.service] = min(known, notice.from_ns)
+
+    def concerned(self, event: FeedbackEvent, routes: Collection[str], end_ns: int) -> set[str]:
         """Name the routes of this shard that an event concerns.
 
-        An alert about a service that has no route here and is declared nowhere is shown on the
-        route a service has that names none, lest nobody shows it: no shard knows of the others.
+        An alert about a service that has no route anywhere is shown on its unnamed route, lest
+        nobody shows it.
 
         Args:
             event: An order, or an alert.
             routes: The routes that are known here.
+            end_ns: The end of the minute.
         """
         route = event.data.route
-        service = _service(route)
+        service = service_of(route)
         if not isinstance(event.data, Alert) or route != f"{service}{ALL_ROUTES}":
             return {route}
-        found = {one for one in self._own.union(routes) if _service(one) == service}
-        unnamed = f"{service}/{UNNAMED_ROUTE}"
-        if not found and service not in self._services and self._owns(unnamed):
-            return {unnamed}
-        return found
+        found = {one for one in self._own.union(routes) if service_of(one) == service}
+        served = service in self._declared or self.served.get(service, end_ns) < end_ns
+        unnamed = unnamed_route(service)
+        return found if found or served or not self._owns(unnamed) else {unnamed}
 
     def _owns(self, route: str) -> bool:
         return f"shard-{shard_of(route, self._shards)}" == self._name
-
-
-def _service(route: str) -> str:
-    return route.rpartition("/")[0]
 
 
 def _by_time(event: FeedbackEvent) -> tuple[Any, str, bytes]:

@@ -86,6 +86,10 @@ class Windows:
                 windows.setdefault(minute // length, Tally()).add(pane)
                 return  # a quarter goes into its hour when it closes
 
+    def wake(self, at_ns: int) -> None:
+        """Let the minute of an instant be closed, and those after it, though no call is in it."""
+        self._minutes.setdefault(at_ns // MINUTE_NS, Tally())
+
     def advance(self, mark: Mark) -> Iterator[Closing]:
         """Take a partition's watermark; close what the minimum has passed, minute by minute."""
         self.marks[mark.partition] = max(mark.watermark_ns, self.marks.get(mark.partition, -1))

@@ -169,6 +169,28 @@ def shard_of(route: str, shards: int) -> int:
     return zlib.crc32(route.encode()) % shards
 
 
+class Served(NamedTuple):
+    """A notice to the shard of a service's unnamed route: the service has routes, somewhere.
+
+    Attributes:
+        service: `tenant/service`.
+        from_ns: From when on this is known.
+    """
+
+    service: str
+    from_ns: int
+
+
+def service_of(route: str) -> str:
+    """Give `tenant/service` of a route."""
+    return route.rpartition("/")[0]
+
+
+def unnamed_route(service: str) -> str:
+    """Give the route of a service's calls that name none."""
+    return f"{service}/default"
+
+
 class Dealing:
     """Deals panes and marks to the shards of a job.
 
@@ -179,9 +201,15 @@ class Dealing:
     def __init__(self, shards: int) -> None:
         self._shards = shards
         self._groups: dict[str, int] = {}
+        self._seen: set[str] = set()
 
-    def deal(self, pane: Pane) -> Iterator[tuple[str, Pane]]:
-        """Give each shard the rows of its routes."""
+    def deal(self, pane: Pane) -> Iterator[tuple[str, Pane | Served]]:
+        """Give each shard the rows of its routes, and services new here to their own shards."""
+        new = {service_of(arm.route) for arm in pane.arms if arm.route not in self._seen}
+        self._seen.update(arm.route for arm in pane.arms)
+        for service in sorted(new):
+            notice = Served(service, max(pane.start_ns, pane.late_at_ns))
+            yield self.shard(unnamed_route(service)), notice
         for group, part in split(pane, [self._group(arm.route) for arm in pane.arms]).items():
             yield f"shard-{group}", part
 

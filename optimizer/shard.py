@@ -15,7 +15,7 @@ from optimizer.errors import UnknownVersion
 from optimizer.events import Alert, Heard
 from optimizer.inbox import Directory, Inbox
 from optimizer.open_windows import Windows
-from optimizer.panes import Mark, Pane
+from optimizer.panes import Mark, Pane, Served
 from optimizer.pieces import Pieces
 from optimizer.summaries import instant, summarize
 from optimizer.windows import WindowSummary
@@ -66,14 +66,18 @@ class Shard:
         self._controller = controller
         self._limit_ms = limit_ms
 
-    def take(self, item: Pane | Mark | Heard) -> list[Output]:
+    def take(self, item: Pane | Mark | Heard | Served) -> list[Output]:
         """Take a pane, a watermark or an event; give what closed windows and what they mean."""
         match item:
             case Pane():
                 self.windows.add(item)
                 return []
+            case Served():
+                self._directory.learn(item)
+                return []
             case Heard():
                 self._inbox.put(item)
+                self.windows.wake(item.due_ns)
                 return []
             case Mark():
                 return [
@@ -111,7 +115,7 @@ class Shard:
         """Give the events that count before an instant to the routes they concern."""
         heard: dict[str, list[FeedbackEvent]] = {}
         for event in self._inbox.take(end_ns):
-            for route in self._directory.concerned(event, routes):
+            for route in self._directory.concerned(event, routes, end_ns):
                 heard.setdefault(route, []).append(event)
         return heard
 
@@ -123,6 +127,7 @@ class Shard:
             "windows": self.windows.dump(self._pieces),
             "routes": {route: msgspec.msgpack.encode(s) for route, s in self.routes.items()},
             "waiting": self._inbox.dump(),
+            "served": self._directory.served,
         }
         return msgspec.msgpack.encode(state)
 
@@ -144,6 +149,7 @@ class Shard:
             route: msgspec.msgpack.decode(encoded, type=RouteState)
             for route, encoded in content["routes"].items()
         }
+        self._directory.served = dict(content.get("served", {}))
         self._inbox = Inbox.load(content.get("waiting", ()), content.get("orders", ()))
 
 

@@ -137,9 +137,8 @@ def read(body: bytes, memory: Memory) -> Read:
             odd += [Odd(place, plan, source) for place in places]
             spans += found
         counts.append(len(spans) - before)
-    shape = _shape(spans)
-    rows, others = parts.finish(shape)
-    return Read(counts, rows, odd + others, bool(shape.sound.any()))
+    rows, others = parts.finish(_shape(spans))
+    return Read(counts, rows, odd + others)
 
 
 def ends(body: bytes) -> list[int]:

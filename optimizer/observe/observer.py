@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import count, groupby
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
@@ -12,8 +12,9 @@ from optimizer.errors import DecodeFailed, InvalidEvent
 from optimizer.events import ALL_ROUTES, Alert, FeedbackEvent, Heard, Order, nanoseconds
 from optimizer.judgements import ATTRIBUTION, Judged, Judgement, Seen
 from optimizer.observe.columns import Block, DeadLetter, Record, RecordKind
+from optimizer.observe.hearing import heard, is_ahead, is_over
 from optimizer.observe.keys import CallKey, KeyCodes, KeyTable
-from optimizer.panes import MINUTE_NS, Dealing, Mark, Pane
+from optimizer.panes import MINUTE_NS, Dealing, Mark, Pane, Served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from optimizer.observe.columns import Columns
     from optimizer.observe.partition import Observed, Partition
 
-SMALL = 1 << 15  # bytes of a record that may be read with others
-MAX_RUN = 64  # records that are read together
 EDGE = "edge"  # where dead letters and ledgers go; other targets are shards and attribution
 
 
@@ -71,13 +70,6 @@ class Decoder(Protocol):
             InvalidEvent: It is an event that contradicts itself.
         """
 
-    def decode_many(self, records: Sequence[Record], table: KeyTable) -> Sequence[Decoded] | None:
-        """Read small records of calls at once.
-
-        Returns:
-            What `decode` would give for each; None where they must be read one by one.
-        """
-
 
 class Ledger(NamedTuple):
     """What became of everything a partition took, since its first record."""
@@ -87,7 +79,7 @@ class Ledger(NamedTuple):
     counts: Mapping[str, int]
 
 
-Target = tuple[str, Pane | Mark | Judged | Seen | Heard | DeadLetter | Ledger]
+Target = tuple[str, Pane | Served | Mark | Judged | Seen | Heard | DeadLetter | Ledger]
 
 
 class Observer:
@@ -111,35 +103,20 @@ class Observer:
         self._block_keys: tuple[CallKey, ...] = ()
         self._block_codes = KeyCodes(partition.table)
 
-    def take_all(self, records: Sequence[Record]) -> Iterator[Target]:
-        """Take records as `take` would one by one; small ones are read together."""
-        for run in _runs(records):
-            table = self.partition.table
-            many = self._decoder.decode_many(run, table) if len(run) > 1 else None
-            for place, record in enumerate(run):
-                # What a record seals may renew the table, and then codes mean something else.
-                known = many is not None and self.partition.table is table
-                yield from self.take(record, many[place] if many and known else None)
-
-    def take(self, record: Record, decoded: Decoded | None = None) -> Iterator[Target]:
-        """Take one record; nothing it holds can stop the stream.
-
-        Args:
-            record: The record.
-            decoded: What it says, where that was read already.
-        """
+    def take(self, record: Record) -> Iterator[Target]:
+        """Take one record; nothing it holds can stop the stream."""
         letters = count()
-        for target, item in self._outcome(record, decoded):
+        for target, item in self._outcome(record):
             if isinstance(item, DeadLetter):
                 yield target, replace(item, place=next(letters))
             else:
                 yield target, item
 
-    def _outcome(self, record: Record, decoded: Decoded | None) -> Iterator[Target]:
+    def _outcome(self, record: Record) -> Iterator[Target]:
         self.partition.counts["records"] += 1
         minute = self.partition.watermark_ns // MINUTE_NS
         try:
-            yield from self._take(record, decoded)
+            yield from self._take(record)
         except (DecodeFailed, InvalidEvent) as refused:
             reason = refused.reason if isinstance(refused, DecodeFailed) else "invalid_event"
             yield EDGE, self._dead(record, Refusal(reason, str(refused), _bytes_of(record)))
@@ -148,7 +125,7 @@ class Observer:
             counts = dict(self.partition.counts)
             yield EDGE, Ledger(self.partition.name, self.partition.watermark_ns, counts)
 
-    def _take(self, record: Record, decoded: Decoded | None) -> Iterator[Target]:
+    def _take(self, record: Record) -> Iterator[Target]:
         partition = self.partition
         match record.kind:
             case RecordKind.COLUMNS:
@@ -158,11 +135,10 @@ class Observer:
             case RecordKind.END:
                 yield from self._spread(partition.finish())
             case _:
-                yield from self._take_bytes(record, decoded)
+                yield from self._take_bytes(record)
 
-    def _take_bytes(self, record: Record, decoded: Decoded | None) -> Iterator[Target]:
-        if decoded is None:
-            decoded = self._decoder.decode(record, self.partition.table)
+    def _take_bytes(self, record: Record) -> Iterator[Target]:
+        decoded = self._decoder.decode(record, self.partition.table)
         self.partition.counts.update(decoded.counts)
         for refusal in decoded.refused:
             yield EDGE, self._dead(record, refusal)
@@ -194,26 +170,27 @@ class Observer:
                 yield from self._take_alert(record, event)
             case Order():
                 self.partition.counts["orders"] += 1
-                yield self._dealing.shard(event.data.route), self.partition.heard(event)
+                target = self._dealing.shard(event.data.route)
+                yield target, heard(event, self.partition.watermark_ns)
 
     def _take_alert(self, record: Record, event: FeedbackEvent) -> Iterator[Target]:
         """Send an alert to the shard of its route, or to all where it concerns a whole service."""
-        if self.partition.is_ahead(event, record):
+        if is_ahead(event, record, self.partition.rules):
             body = msgspec.json.encode(event)
             detail = f"it happened at {event.timestamp}, after it arrived (stream.max_skew_secs)"
             refusal = Refusal("future_timestamp", detail, body, RecordKind.ALERT)
             yield EDGE, self._dead(record, refusal)
             return
-        heard = self.partition.heard(event)
-        if self.partition.is_over(heard):
+        alert = heard(event, self.partition.watermark_ns)
+        if is_over(alert, self.partition.rules):
             self.partition.counts["alerts_expired"] += 1
             return
         self.partition.counts["alerts"] += 1
         route = event.data.route
         if route.endswith(ALL_ROUTES):
-            yield from self._dealing.tell(heard)
+            yield from self._dealing.tell(alert)
         else:
-            yield self._dealing.shard(route), heard
+            yield self._dealing.shard(route), alert
         yield from self._spread(self.partition.reach(nanoseconds(event.timestamp)))
 
     def _dead(self, record: Record, refusal: Refusal) -> DeadLetter:
@@ -239,18 +216,6 @@ class Observer:
         if observed.mark:
             yield ATTRIBUTION, observed.mark
             yield from self._dealing.tell(observed.mark)
-
-
-def _runs(records: Sequence[Record]) -> Iterator[list[Record]]:
-    """Give records in their order, small ones of calls together."""
-    for is_small, group in groupby(records, _is_small):
-        alike = list(group)
-        width = MAX_RUN if is_small else 1
-        yield from (alike[start : start + width] for start in range(0, len(alike), width))
-
-
-def _is_small(record: Record) -> bool:
-    return record.kind is RecordKind.OTLP and len(_bytes_of(record)) <= SMALL
 
 
 def _bytes_of(record: Record) -> bytes:

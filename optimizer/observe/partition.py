@@ -14,18 +14,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 import numpy as np
 
-from optimizer.events import Heard, nanoseconds
 from optimizer.observe.columns import Columns, DeadLetter, Record, RecordKind
 from optimizer.observe.deduplicate import SealedIds
 from optimizer.observe.keys import KeyLimits, KeyTable
 from optimizer.observe.open_panes import OpenPane, Settled
 from optimizer.observe.scoring import Scoring
-from optimizer.panes import FINAL_NS, ITSELF, MINUTE_NS, PANE_NS, Mark, Pane, Weight
+from optimizer.panes import FINAL_NS, ITSELF, PANE_NS, Mark, Pane, Weight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from optimizer.events import FeedbackEvent
     from optimizer.judgements import Judged, Judgement, Seen
 
 DAY_NS = 86_400_000_000_000  # names that no call had for so long are let go
@@ -129,18 +127,10 @@ class Partition:
         """Take a heartbeat or idle mark: its source has caught up with its clock."""
         return self._advance(stamp_ns - self._rules.disorder_ns, [], [])
 
-    def heard(self, event: FeedbackEvent) -> Heard:
-        """Give an event that came now with the instant from which it counts."""
-        return Heard(event, max(nanoseconds(event.timestamp), self.watermark_ns))
-
-    def is_ahead(self, event: FeedbackEvent, record: Record) -> bool:
-        """Tell whether an event says it happened after anybody could have known."""
-        return nanoseconds(event.timestamp) > record.stamp_ns + self._rules.skew_ns
-
-    def is_over(self, alert: Heard) -> bool:
-        """Tell whether an alert no longer holds at the end of the minute in which it counts."""
-        end_ns = (alert.due_ns // MINUTE_NS + 1) * MINUTE_NS
-        return end_ns - nanoseconds(alert.event.timestamp) >= self._rules.alert_ns
+    @property
+    def rules(self) -> StreamRules:
+        """How event time is read."""
+        return self._rules
 
     def finish(self) -> Observed:
         """Take the explicit final watermark of a replay: all panes are sealed."""

@@ -6,7 +6,7 @@ import pytest
 
 from optimizer.events import Heard, nanoseconds
 from optimizer.inbox import Directory, Inbox
-from optimizer.panes import shard_of
+from optimizer.panes import Served, service_of, shard_of
 from tests.builders import START, an_alert, an_order, minutes_later
 
 SHARDS = 8
@@ -57,41 +57,45 @@ def directory(number, *declared):
     return Directory(f"shard-{number}", declared, SHARDS)
 
 
-def shown_on(route, known=(), declared=()):
-    """Name every route that shows an alert, with the known ones dealt to their shards."""
+def shown_on(known=(), declared=(), minute=10, since=9):
+    """Name every route that shows an alert of a service, with known ones dealt to their shards."""
     shown = set()
     for number in range(SHARDS):
+        shard = directory(number, *declared)
+        for notice in {service_of(one) for one in known}:
+            shard.learn(Served(notice, end(since)))
         here = [one for one in known if shard_of(one, SHARDS) == number]
-        shown |= directory(number, *declared).concerned(an_alert(route=route), here)
+        shown |= shard.concerned(an_alert(), here, end(minute))
     return shown
 
 
 @pytest.mark.parametrize(
     ("known", "declared", "shown"),
     [
-        pytest.param(KNOWN, KNOWN, {"acme/shop/answer", "acme/shop/ask"}, id="its-routes"),
+        pytest.param(KNOWN, (), {"acme/shop/answer", "acme/shop/ask"}, id="its-routes"),
         pytest.param((), KNOWN, {"acme/shop/answer", "acme/shop/ask"}, id="before-any-traffic"),
         pytest.param((), (), {"acme/shop/default"}, id="of-a-service-nobody-knows"),
-        pytest.param(
-            ("acme/shop/default",), (), {"acme/shop/default"}, id="of-a-service-without-routes"
-        ),
-        pytest.param(
-            ("acme/shop/answer",),
-            (),
-            {"acme/shop/answer", "acme/shop/default"},
-            id="undeclared-routes-of-other-shards-are-not-known",
-        ),
+        pytest.param(KNOWN[2:], KNOWN[3:], {"acme/shop/default"}, id="beside-other-services"),
+        pytest.param(("acme/shop/default",), (), {"acme/shop/default"}, id="without-named-routes"),
     ],
 )
 def test_an_alert_of_a_service_concerns_its_routes_and_is_shown_somewhere(known, declared, shown):
-    assert shard_of("acme/shop/answer", SHARDS) != shard_of("acme/shop/default", SHARDS)
-    assert shown_on("acme/shop/*", known, declared) == shown
+    assert len({shard_of(one, SHARDS) for one in (*KNOWN[:2], "acme/shop/default")}) > 1
+    assert shown_on(known, declared) == shown
+
+
+def test_a_service_is_known_from_its_first_pane_on_whenever_the_notice_comes():
+    assert shown_on(("acme/shop/ask",), since=10) == {"acme/shop/ask", "acme/shop/default"}
+    shard = directory(shard_of("acme/shop/default", SHARDS))
+    for minute in (12, 10, 11):
+        shard.learn(Served("acme/shop", end(minute)))
+    assert shard.served == {"acme/shop": end(10)}
 
 
 def test_an_event_that_names_a_route_concerns_it_alone():
     named = an_alert(route="acme/shop/answer")
-    assert directory(0).concerned(named, KNOWN) == {"acme/shop/answer"}
-    assert directory(0).concerned(an_order(), KNOWN) == {"acme/shop/answer"}
+    assert directory(0).concerned(named, KNOWN, end(1)) == {"acme/shop/answer"}
+    assert directory(0).concerned(an_order(), KNOWN, end(1)) == {"acme/shop/answer"}
 
 
 def test_orders_of_version_1_are_read():
