@@ -15,6 +15,8 @@ from optimizer.observe.links import Links
 from optimizer.observe.observer import Decoded
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from optimizer.observe.price import Book
     from optimizer.settings import Settings
 
@@ -35,6 +37,11 @@ class RecordDecoder:
         links = Links[settings.attribution.index.name]
         self._spans = OtlpDecoder(settings, prices, source.tenant, links, claims)
         self._outside = OutsideReader(settings, source)
+
+    def decode_many(self, records: Sequence[Record], table: KeyTable) -> Sequence[Decoded] | None:
+        """Read small records of calls at once; None where they must be read one by one."""
+        bodies = [record.body for record in records if isinstance(record.body, bytes)]
+        return self._spans.decode_many(bodies, table)
 
     def decode(self, record: Record, table: KeyTable) -> Decoded:
         """Read one record whose body is bytes.

@@ -45,7 +45,7 @@ class ObserveLogic(StatefulBatchLogic["Record", Target, bytes]):
             name = values[0].partition
             self._pieces = Pieces(self._vault, name)
             self._observer = self._make(Partition(name, self._rules))
-        return [target for record in values for target in self._observer.take(record)], False
+        return list(self._observer.take_all(values)), False
 
     def snapshot(self) -> bytes:
         """Give the partition's state."""

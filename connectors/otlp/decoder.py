@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from connectors.otlp import json_columns, json_spans, protobuf, spans
 from connectors.otlp.json_columns import JSON
-from connectors.otlp.letters import Letters
+from connectors.otlp.letters import Letters, RunLetters
 from connectors.otlp.memory import Memory
 from connectors.otlp.names import link_in
 from connectors.otlp.plans import Plans
 from connectors.otlp.protobuf import PROTOBUF
-from connectors.otlp.rows import ReadAlone, columns, join, links_of, rows_of
+from connectors.otlp.rows import Calls, ReadAlone, columns, join, links_of, rows_of
+from connectors.otlp.runs import deal, resources_in, run_of
 from optimizer.errors import DecodeFailed
 from optimizer.observe.identify import NOTHING_MORE, Identities
 from optimizer.observe.keys import KeyTable
@@ -25,9 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from connectors.otlp.kinds import Kinds
+    from connectors.otlp.letters import AnyLetters
     from connectors.otlp.parts import Odd, Read
-    from connectors.otlp.rows import Rows
-    from optimizer.observe.columns import Columns
     from optimizer.observe.identify import Claims
     from optimizer.observe.normalize import Span
     from optimizer.observe.price import Book
@@ -102,7 +102,8 @@ class OtlpDecoder:
         """
         encoding = self._encoding(body)
         encoding.memory.make_room(table)
-        return self._decoded(encoding, encoding.read(body, encoding.memory), Letters(body))
+        read = encoding.read(body, encoding.memory)
+        return self._decoded(self._calls(encoding, read, Letters(body)), encoding.memory.kinds)
 
     def _encoding(self, body: bytes) -> _Encoding:
         if body[:1] in {b"", b"\x0a"}:
@@ -112,7 +113,33 @@ class OtlpDecoder:
         detail = f"begins with {body[:4].hex()}: must be protobuf (0a) or JSON (7b)"
         raise DecodeFailed("not_otlp", detail)
 
-    def _decoded(self, encoding: _Encoding, read: Read, letters: Letters) -> Decoded:
+    def decode_many(self, bodies: Sequence[bytes], table: KeyTable) -> list[Decoded] | None:
+        """Read small protobuf records in a row at once.
+
+        Args:
+            bodies: The records.
+            table: As in `decode`.
+
+        Returns:
+            What `decode` would give for each, or None where one of them must be read by itself.
+        """
+        resources = [resources_in(body) for body in bodies]
+        if min(resources) < 0:
+            return None
+        memory = self._protobuf.memory
+        memory.make_room(table)
+        try:
+            read = protobuf.read(b"".join(bodies), memory)
+        except DecodeFailed:
+            return None
+        run = run_of(bodies, resources, read.spans) if read.sound else None
+        if run is None:
+            return None
+        letters = RunLetters(run)
+        calls = self._calls(self._protobuf, read, letters)
+        return [self._decoded(part, memory.kinds) for part in deal(calls, run, letters)]
+
+    def _calls(self, encoding: _Encoding, read: Read, letters: AnyLetters) -> Calls:
         kinds = encoding.memory.kinds
         alone, refused = self._read_alone(encoding, read.odd, letters)
         parts = [*read.rows, rows_of(alone, kinds)] if alone else read.rows
@@ -120,21 +147,25 @@ class OtlpDecoder:
         made = columns(rows, kinds, self._normalizer.prices, letters)
         if self._links is not Links.NONE:
             made = replace(made, links=links_of(rows))
-        spans = sum(read.spans)
+        return Calls(sum(read.spans), rows.place, rows.kind, made, refused)
+
+    def _decoded(self, calls: Calls, kinds: Kinds) -> Decoded:
+        spans, found, refused = calls.spans, len(calls.columns), len(calls.refused)
         counts = {
             "spans": spans,
-            "calls": len(made),
-            "other_spans": spans - len(made) - len(refused),
-            "pooled": kinds.keys.pooled(rows.kind),
-            **kinds.doubts(rows.kind),
-            **self._unpriced(rows, made, kinds),
+            "calls": found,
+            "other_spans": spans - found - refused,
+            "pooled": kinds.keys.pooled(calls.kind),
+            **kinds.doubts(calls.kind),
+            **self._unpriced(calls, kinds),
         }
-        return Decoded(made, refused, {name: count for name, count in counts.items() if count})
+        told = {name: count for name, count in counts.items() if count}
+        return Decoded(calls.columns, [refusal for _, refusal in calls.refused], told)
 
     def _read_alone(
-        self, encoding: _Encoding, odd: Sequence[Odd], letters: Letters
-    ) -> tuple[list[ReadAlone], list[Refusal]]:
-        """Read odd spans one by one, in their order."""
+        self, encoding: _Encoding, odd: Sequence[Odd], letters: AnyLetters
+    ) -> tuple[list[ReadAlone], list[tuple[int, Refusal]]]:
+        """Read odd spans one by one, in their order; give the places of those refused."""
         alone, refused = [], []
         for place, plan, source in sorted(odd, key=lambda span: span.place):
             try:
@@ -142,7 +173,7 @@ class OtlpDecoder:
                 reading = self._normalizer.read(replace(span, cached_apart=plan.cached_apart))
             except DecodeFailed as failed:
                 detail = str(failed).removeprefix(f"{failed.reason}: ")
-                refused.append(Refusal(failed.reason, detail, letters(place)))
+                refused.append((place, Refusal(failed.reason, detail, letters(place))))
             else:
                 if reading is not None:
                     alone.append(ReadAlone(place, reading, self._response(span)))
@@ -151,9 +182,9 @@ class OtlpDecoder:
     def _response(self, span: Span) -> int:
         return link_in(span.attributes) if self._links is Links.RESPONSES else NO_LINK
 
-    def _unpriced(self, rows: Rows, made: Columns, kinds: Kinds) -> dict[str, int]:
+    def _unpriced(self, calls: Calls, kinds: Kinds) -> dict[str, int]:
         """Count the calls without a price, all and by model."""
-        codes = rows.kind[made.cost_nusd < 0].tolist()
+        codes = calls.kind[calls.columns.cost_nusd < 0].tolist()
         counts = {"unpriced": len(codes)}
         for code in codes:
             model = kinds.kinds[code].model or "unknown"

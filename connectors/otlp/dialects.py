@@ -61,10 +61,8 @@ class Dialect:
 _EARLIER = _CONVENTIONS | {"gen_ai.system"}  # up to 1.36
 _EVERY_ALIAS = frozenset(name for names in ALIASES.values() for name in names)
 _OPENINFERENCE = frozenset(
-    name
-    for name in _EVERY_ALIAS
-    if name.startswith(("openinference.", "llm.", "embedding.")) and name != "llm.request.type"
-)
+    name for name in _EVERY_ALIAS if name.startswith(("openinference.", "llm.", "embedding."))
+) - {"llm.request.type", "llm.vendor"}
 _BESIDE = _EARLIER | {  # what others write beside the conventions
     "gen_ai.usage.prompt_tokens",
     "gen_ai.usage.completion_tokens",

@@ -137,8 +137,9 @@ def read(body: bytes, memory: Memory) -> Read:
             odd += [Odd(place, plan, source) for place in places]
             spans += found
         counts.append(len(spans) - before)
-    rows, others = parts.finish(_shape(spans))
-    return Read(counts, rows, odd + others)
+    shape = _shape(spans)
+    rows, others = parts.finish(shape)
+    return Read(counts, rows, odd + others, bool(shape.sound.any()))
 
 
 def ends(body: bytes) -> list[int]:

@@ -6,6 +6,7 @@ span gave inside its record. A record is cut up only when someone asks, and once
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -17,6 +18,8 @@ from connectors.otlp.spans import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from connectors.otlp.runs import Run
 
 MAX_FRAMES = 1 << 20  # bytes of resources and scopes in the letters of a record, beside its size
 MAX_NAME = 256  # letters of a scope's name, where there is no room for all of the scope
@@ -80,6 +83,38 @@ class Letters:
         if self._found is None:
             self._found = list((_json_cuts if self._is_json else _protobuf_cuts)(self._body))
         return self._found
+
+
+class RunLetters:
+    """The spans of records that are read as one, each as a record of its own.
+
+    Args:
+        run: The records.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._bodies = run.bodies
+        self._bounds = run.bounds
+        self._letters: dict[int, Letters] = {}
+
+    def span(self, place: int) -> bytes:
+        """Give the span at a place of the run."""
+        letters, place = self._at(place)
+        return letters.span(place)
+
+    def __call__(self, place: int) -> bytes:
+        """Give a record of the span at a place of the run."""
+        letters, place = self._at(place)
+        return letters(place)
+
+    def _at(self, place: int) -> tuple[Letters, int]:
+        number = bisect_right(self._bounds, place) - 1
+        if number not in self._letters:
+            self._letters[number] = Letters(self._bodies[number])
+        return self._letters[number], place - self._bounds[number]
+
+
+AnyLetters = Letters | RunLetters
 
 
 def _protobuf_cuts(body: bytes) -> Iterator[_Cut]:

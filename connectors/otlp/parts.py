@@ -8,7 +8,7 @@ reference reading, so both agree on every span.
 from __future__ import annotations
 
 from bisect import bisect_right
-from itertools import accumulate, chain
+from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -51,11 +51,13 @@ class Read(NamedTuple):
         spans: How many spans each of its resources holds.
         rows: The calls that are plain.
         odd: The spans that are not.
+        sound: The ids and times of any span could be read in columns.
     """
 
     spans: list[int]
     rows: list[Rows]
     odd: list[Odd]
+    sound: bool
 
 
 class _Part(NamedTuple):
@@ -118,6 +120,9 @@ class Parts:
             for row in np.flatnonzero(is_call & odd).tolist()
         ]
         plain = is_call & ~odd
+        if not _in_order(parts):
+            order = np.argsort(rows.place)
+            return rows.take(order[plain[order]]), apart
         return (rows if plain.all() else rows.take(plain)), apart
 
     def _columns(
@@ -125,7 +130,7 @@ class Parts:
     ) -> tuple[Rows, NDArray[np.bool_]]:
         """Read all columns of one plan; of odd rows, and of what is no call, they mean nothing."""
         form, rows = self._memory.form, sum(len(part.kinds) for part in parts)
-        every = rows == len(shape.sound)
+        every = rows == len(shape.sound) and _in_order(parts)
         place = np.arange(rows) if every else _all(part.places for part in parts)
         at = slice(None) if every else place
         kind = _all(part.kinds for part in parts)
@@ -153,6 +158,10 @@ class Parts:
             response=responses([part.own[numbers:] for part in parts], rows, form.value),
             **_input(whole, plan, rows),
         ), odd
+
+
+def _in_order(parts: list[_Part]) -> bool:
+    return all(part.places[-1] < after.places[0] for part, after in pairwise(parts))
 
 
 def _all(parts: Iterable[Iterable[int]]) -> Ints:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from connectors.otlp import wire
 from connectors.otlp.any_value import any_value
@@ -16,9 +16,10 @@ from connectors.otlp.spans import STATUSES, parse, read_resource, read_scope
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from connectors.otlp.memory import Memory
-    from connectors.otlp.parts import Places
+    from connectors.otlp.memory import Memory, Source
     from connectors.otlp.plans import Plan
+
+    _Alike = dict[tuple[Plan, Source], tuple[list[int], list[Any]]]
 
 PROTOBUF = Form(read_resource, read_scope, any_value, wholes, reals)
 _STATUS = attrgetter("status")
@@ -33,30 +34,59 @@ def read(body: bytes, memory: Memory) -> Read:
     merged = parse(wire.Transposed, body).resource_spans.scope_spans.spans
     has_events = bool(merged.events)
     merged.ClearField("events")
-    parts, counts, place = Parts(memory), [], 0
+    alike, counts = _alike(body, memory)
+    parts = Parts(memory)
+    for (plan, source), (places, spans) in alike.items():
+        _add(parts, plan, source, places, spans, has_events=has_events)
+    shape = shape_of_merged(merged, sum(counts))
+    return Read(counts, *parts.finish(shape), bool(shape.sound.any()))
+
+
+def _alike(body: bytes, memory: Memory) -> tuple[_Alike, list[int]]:
+    """Give the spans, with their places, that are read alike; and how many each resource has.
+
+    The spans of small requests end to end come from few resources again and again.
+    """
+    alike: _Alike = {}
+    counts, place = [], 0
     for resource_spans in parse(wire.Slim, body).resource_spans:
         source, before = memory.source(resource_spans.resource), place
         for scope_spans in resource_spans.scope_spans:
-            plan, spans = memory.plan(scope_spans.scope), scope_spans.spans[:]
-            places: Places = range(place, place + len(spans))
-            place += len(spans)
-            attributes = [span.attributes for span in spans]
-            if not plan.only_calls:
-                kept = _candidates(plan, attributes)
-                spans, attributes, places = (
-                    [items[index] for index in kept] for items in (spans, attributes, places)
-                )
+            spans = scope_spans.spans[:]
             if spans:
-                parts.add(
-                    plan,
-                    source,
-                    places,
-                    attributes,
-                    statuses=bytes(map(STATUSES.__getitem__, map(_STATUS, spans))),
-                    events=[bool(span.events) for span in spans] if has_events else [],
-                )
+                key = memory.plan(scope_spans.scope), source
+                places, found = alike.setdefault(key, ([], []))
+                places += range(place, place + len(spans))
+                found += spans
+                place += len(spans)
         counts.append(place - before)
-    return Read(counts, *parts.finish(shape_of_merged(merged, place)))
+    return alike, counts
+
+
+def _add(
+    parts: Parts,
+    plan: Plan,
+    source: Source,
+    places: list[int],
+    spans: list[Any],
+    *,
+    has_events: bool,
+) -> None:
+    """Add those of some spans that may be calls."""
+    attributes = [span.attributes for span in spans]
+    if not plan.only_calls:
+        kept = _candidates(plan, attributes)
+        places = [places[row] for row in kept]
+        spans, attributes = [spans[row] for row in kept], [attributes[row] for row in kept]
+    if spans:
+        parts.add(
+            plan,
+            source,
+            places,
+            attributes,
+            statuses=bytes(map(STATUSES.__getitem__, map(_STATUS, spans))),
+            events=[bool(span.events) for span in spans] if has_events else [],
+        )
 
 
 def _candidates(plan: Plan, attributes: Sequence[Mapping[str, bytes]]) -> list[int]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from connectors.otlp.kinds import Kinds
     from optimizer.observe.normalize import Reading
+    from optimizer.observe.observer import Refusal
     from optimizer.observe.price import PriceTable
 
     Ints = NDArray[np.int64]
@@ -49,13 +50,31 @@ class Rows:
     reported_nusd: Ints
     response: NDArray[np.uint64]
 
-    def take(self, rows: NDArray[np.bool_]) -> Rows:
-        """Give some of the rows."""
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Rows:
+        """Give some of the rows, by mask or index."""
         return Rows(**{name: getattr(self, name)[rows] for name in NAMES})
 
 
 NAMES = tuple(item.name for item in fields(Rows))
 _TOLD = NAMES[NAMES.index("end_ns") : NAMES.index("response")]
+
+
+class Calls(NamedTuple):
+    """What the spans of a record, or of a run of records, say.
+
+    Attributes:
+        spans: How many there are.
+        place: Where each call's span stands among them, rising.
+        kind: Code of each call's kind.
+        columns: The calls.
+        refused: The places of spans that cannot be used, and why, in their order.
+    """
+
+    spans: int
+    place: Ints
+    kind: Ints
+    columns: Columns
+    refused: Sequence[tuple[int, Refusal]]
 
 
 class ReadAlone(NamedTuple):

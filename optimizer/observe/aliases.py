@@ -23,6 +23,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
         "gen_ai.system",
         "llm.provider",
         "llm.system",
+        "llm.vendor",
         "error.llm_provider",
     ),
     "request_model": ("gen_ai.request.model", "llm.request.model_name"),
@@ -56,9 +57,9 @@ WORDS: Mapping[str, tuple[str, ...]] = {
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "prompt": ("gen_ai.prompt.name",),
     "prompt_version": ("gen_ai.prompt.version", "llm.prompt_template.version"),
-    "temperature": ("gen_ai.request.temperature",),
-    "top_p": ("gen_ai.request.top_p",),
-    "max_tokens": ("gen_ai.request.max_tokens",),
+    "temperature": ("gen_ai.request.temperature", "llm.temperature"),
+    "top_p": ("gen_ai.request.top_p", "llm.top_p"),
+    "max_tokens": ("gen_ai.request.max_tokens", "llm.request.max_tokens"),
 }
 
 WHOLES: Mapping[str, tuple[str, ...]] = {

@@ -111,10 +111,11 @@ class Columns:
         links = None if self.links is None else self.links[chosen]
         return Columns(links=links, **taken)
 
-    def part(self, start: int, stop: int) -> Columns:
-        """Give rows `start` to `stop` without copying; `raw` is left behind."""
+    def part(self, start: int, stop: int, raw: Callable[[int], bytes] | None = None) -> Columns:
+        """Give rows `start` to `stop` without copying, with a `raw` of their own."""
+        arrays: dict[str, Any] = {name: getattr(self, name)[start:stop] for name in ARRAYS}
         links = None if self.links is None else self.links[start:stop]
-        return Columns(links=links, **{name: getattr(self, name)[start:stop] for name in ARRAYS})
+        return Columns(raw=raw, links=links, **arrays)
 
 
 ARRAYS = tuple(name for name in Columns.__dataclass_fields__ if name not in {"raw", "links"})

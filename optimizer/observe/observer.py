@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import count
+from itertools import count, groupby
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from optimizer.observe.columns import Columns
     from optimizer.observe.partition import Observed, Partition
 
+SMALL = 1 << 15  # bytes of a record that may be read with others
+MAX_RUN = 64  # records that are read together
 EDGE = "edge"  # where dead letters and ledgers go; other targets are shards and attribution
 
 
@@ -70,6 +72,13 @@ class Decoder(Protocol):
             InvalidEvent: It is an event that contradicts itself.
         """
 
+    def decode_many(self, records: Sequence[Record], table: KeyTable) -> Sequence[Decoded] | None:
+        """Read small records of calls at once.
+
+        Returns:
+            What `decode` would give for each; None where they must be read one by one.
+        """
+
 
 class Ledger(NamedTuple):
     """What became of everything a partition took, since its first record."""
@@ -103,20 +112,35 @@ class Observer:
         self._block_keys: tuple[CallKey, ...] = ()
         self._block_codes = KeyCodes(partition.table)
 
-    def take(self, record: Record) -> Iterator[Target]:
-        """Take one record; nothing it holds can stop the stream."""
+    def take_all(self, records: Sequence[Record]) -> Iterator[Target]:
+        """Take records as `take` would one by one; small ones are read together."""
+        for run in _runs(records):
+            table = self.partition.table
+            many = self._decoder.decode_many(run, table) if len(run) > 1 else None
+            for place, record in enumerate(run):
+                # What a record seals may renew the table, and then codes mean something else.
+                known = many is not None and self.partition.table is table
+                yield from self.take(record, many[place] if many and known else None)
+
+    def take(self, record: Record, decoded: Decoded | None = None) -> Iterator[Target]:
+        """Take one record; nothing it holds can stop the stream.
+
+        Args:
+            record: The record.
+            decoded: What it says, where that was read already.
+        """
         letters = count()
-        for target, item in self._outcome(record):
+        for target, item in self._outcome(record, decoded):
             if isinstance(item, DeadLetter):
                 yield target, replace(item, place=next(letters))
             else:
                 yield target, item
 
-    def _outcome(self, record: Record) -> Iterator[Target]:
+    def _outcome(self, record: Record, decoded: Decoded | None) -> Iterator[Target]:
         self.partition.counts["records"] += 1
         minute = self.partition.watermark_ns // MINUTE_NS
         try:
-            yield from self._take(record)
+            yield from self._take(record, decoded)
         except (DecodeFailed, InvalidEvent) as refused:
             reason = refused.reason if isinstance(refused, DecodeFailed) else "invalid_event"
             yield EDGE, self._dead(record, Refusal(reason, str(refused), _bytes_of(record)))
@@ -125,7 +149,7 @@ class Observer:
             counts = dict(self.partition.counts)
             yield EDGE, Ledger(self.partition.name, self.partition.watermark_ns, counts)
 
-    def _take(self, record: Record) -> Iterator[Target]:
+    def _take(self, record: Record, decoded: Decoded | None) -> Iterator[Target]:
         partition = self.partition
         match record.kind:
             case RecordKind.COLUMNS:
@@ -135,10 +159,11 @@ class Observer:
             case RecordKind.END:
                 yield from self._spread(partition.finish())
             case _:
-                yield from self._take_bytes(record)
+                yield from self._take_bytes(record, decoded)
 
-    def _take_bytes(self, record: Record) -> Iterator[Target]:
-        decoded = self._decoder.decode(record, self.partition.table)
+    def _take_bytes(self, record: Record, decoded: Decoded | None) -> Iterator[Target]:
+        if decoded is None:
+            decoded = self._decoder.decode(record, self.partition.table)
         self.partition.counts.update(decoded.counts)
         for refusal in decoded.refused:
             yield EDGE, self._dead(record, refusal)
@@ -216,6 +241,18 @@ class Observer:
         if observed.mark:
             yield ATTRIBUTION, observed.mark
             yield from self._dealing.tell(observed.mark)
+
+
+def _runs(records: Sequence[Record]) -> Iterator[list[Record]]:
+    """Give records in their order, small ones of calls together."""
+    for is_small, group in groupby(records, _is_small):
+        alike = list(group)
+        width = MAX_RUN if is_small else 1
+        yield from (alike[start : start + width] for start in range(0, len(alike), width))
+
+
+def _is_small(record: Record) -> bool:
+    return record.kind is RecordKind.OTLP and len(_bytes_of(record)) <= SMALL
 
 
 def _bytes_of(record: Record) -> bytes:

@@ -16,7 +16,7 @@ Value = str | bool | int | float | None
 
 MAX_TEXT = 128
 MOST = 1 << 64  # no number of ours is near; longer ones could not even be printed
-_WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
+_WHOLE = re.compile(r"([+-]?[0-9]{1,19})(\.0{0,40})?")
 _REAL = re.compile(r"[+-]?[0-9]{1,19}(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,3})?")
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -54,8 +54,8 @@ def whole(value: Value) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
-        value = value.strip()
-        return int(value) if _WHOLE.fullmatch(value) else None
+        found = _WHOLE.fullmatch(value.strip())
+        return int(found[1]) if found else None
     if isinstance(value, float):
         return int(value) if math.isfinite(value) and value.is_integer() else None
     return value if value is None else max(-MOST, min(value, MOST))

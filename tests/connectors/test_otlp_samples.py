@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
@@ -28,8 +29,8 @@ def normalizer(settings: Settings) -> Normalizer:
 
 
 def test_every_sample_is_expected_to_say_something():
-    files = {path.name.partition(".traces.")[0] for path in SAMPLES.glob("*.pb")}
-    files |= {path.name.removesuffix(".json") for path in SAMPLES.glob("litellm_proxy*.json")}
+    files = {path.name.partition(".traces.")[0] for path in SAMPLES.glob("*.traces.*")}
+    files |= {path.stem for path in SAMPLES.glob("litellm_proxy*.json")}
     assert files == EXPECTED.keys()
 
 
@@ -84,6 +85,8 @@ def test_both_encodings_of_a_sample_give_these_columns(name):
         assert rows == [(*call[2:6], bool(call.error), *call[7:9]) for call in calls]
         assert not decoded.refused
         counts = {"spans": len(calls) + others, "calls": len(calls), "other_spans": others}
+        unpriced = Counter(f"unpriced:{call.model}" for call in calls if call.cost_nusd < 0)
+        counts |= {"unpriced": unpriced.total(), **unpriced}
         assert decoded.counts == {name: count for name, count in counts.items() if count}
         assert {table.keys[key].route for key in columns.key} == {f"acme/{service}/default"}
 

@@ -83,13 +83,15 @@ class Imitation(BaseHTTPRequestHandler):
             self._model(json.loads(body))
 
     def _model(self, asked: dict) -> None:
-        if "ratelimited" in asked["model"]:
+        if "ratelimited" in asked.get("model", ""):
             error = {"message": "Slow down", "type": "rate_limit_error", "code": "429"}
             self._answer(json.dumps({"type": "error", "error": error}).encode(), status=429)
         elif self.path.endswith("/embeddings"):
             self._answer(json.dumps(embedding(asked)).encode())
         elif self.path.endswith("/responses"):
             self._answer(json.dumps(response()).encode())
+        elif self.path.endswith("/converse"):
+            self._answer(json.dumps(converse()).encode())
         elif self.path.endswith("/messages"):
             self._pieces(message_events()) if asked.get("stream") else self._answer(
                 json.dumps(message()).encode()
@@ -198,6 +200,18 @@ def message() -> dict:
     }
 
 
+def converse() -> dict:
+    said = [{"text": "hello from standard weather"}]
+    usage = {"inputTokens": 1500, "outputTokens": 24, "totalTokens": 2804}
+    cache = {"cacheReadInputTokens": 1024, "cacheWriteInputTokens": 256}
+    return {
+        "output": {"message": {"role": "assistant", "content": said}},
+        "stopReason": "end_turn",
+        "usage": usage | cache,
+        "metrics": {"latencyMs": 10},
+    }
+
+
 def message_events() -> list[tuple[str, dict]]:
     begun = {**message(), "content": [], "stop_reason": None}
     begun["usage"] = {**MESSAGES_USAGE, "output_tokens": 1}
@@ -228,7 +242,8 @@ def call_openai(base: str) -> None:
     with contextlib.suppress(Exception):
         chat(model="gpt-4o-ratelimited", messages=[{"role": "user", "content": "will fail"}])
     client.embeddings.create(model="text-embedding-3-small", input="hello")
-    client.responses.create(model="gpt-4.1-mini", input="hello", max_output_tokens=64)
+    if hasattr(client, "responses"):
+        client.responses.create(model="gpt-4.1-mini", input="hello", max_output_tokens=64)
 
 
 def call_anthropic(base: str) -> None:
@@ -241,6 +256,30 @@ def call_anthropic(base: str) -> None:
     list(create(model="claude-haiku-4-5", stream=True, **asked))
     with contextlib.suppress(Exception):
         create(model="claude-ratelimited", **asked)
+
+
+def call_bedrock(base: str) -> None:
+    """Make a call with Amazon's client."""
+    import boto3
+
+    keys = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
+    client = boto3.client("bedrock-runtime", endpoint_url=base, region_name="eu-west-1", **keys)
+    client.converse(
+        modelId="anthropic.claude-haiku-4-5-20251001-v1:0",
+        messages=[{"role": "user", "content": [{"text": "hello"}]}],
+        inferenceConfig={"maxTokens": 256, "temperature": 0.2},
+    )
+
+
+def call_langchain(base: str) -> None:
+    """Make a chain of a prompt and a model."""
+    from langchain_core.prompts import ChatPromptTemplate
+    from langchain_openai import ChatOpenAI
+
+    model = ChatOpenAI(model="gpt-4o-mini", base_url=f"{base}/v1", api_key="sk-none", max_retries=0)
+    prompt = ChatPromptTemplate.from_messages([("user", "What is the weather in {city}?")])
+    (prompt | model).invoke({"city": "Paris"})
+    list((prompt | model).stream({"city": "Paris"}))
 
 
 def call_litellm(base: str) -> None:
@@ -355,6 +394,12 @@ LIBRARIES = {
     ),
     "openllmetry_anthropic": instrumented(
         "opentelemetry.instrumentation.anthropic", "AnthropicInstrumentor", call_anthropic
+    ),
+    "openllmetry_bedrock": instrumented(
+        "opentelemetry.instrumentation.bedrock", "BedrockInstrumentor", call_bedrock
+    ),
+    "openinference_langchain": instrumented(
+        "openinference.instrumentation.langchain", "LangChainInstrumentor", call_langchain
     ),
     "otel_genai_openai": instrumented(
         "opentelemetry.instrumentation.genai.openai", "OpenAIInstrumentor", call_openai

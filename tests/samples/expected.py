@@ -17,6 +17,7 @@ PRICES = TablePrices(
         "gpt-4.1-mini-2025-04-14": [per_million("0.4", "1.6", "0.1")],
         "text-embedding-3-small": [per_million("0.02")],
         "claude-haiku-4-5-20251001": [per_million(1, 5, "0.1", "1.25")],
+        "claude-haiku-4-5-20251001-v1:0": [per_million(1, 5, "0.1", "1.25")],
     }
 )
 
@@ -71,6 +72,7 @@ def limited_claude(error: str) -> Expected:
 
 STREAMED, UNTIMED = chat(streamed=True, has_ttft=True), chat(streamed=True)
 PLAIN = chat(cached=0, cost=194_400)  # cached tokens are not told
+SILENT = PLAIN._replace(tokens_in=-1, tokens_out=-1, cost_nusd=-1)
 OFFICIAL = [chat(), STREAMED, chat(), LIMITED, EMBEDDED, RESPONSES]
 # Its streams answer with the name that was asked for.
 LITELLM = [PLAIN, PLAIN._replace(model="gpt-4o-mini", streamed=True), PLAIN, LIMITED, EMBEDDED]
@@ -138,7 +140,14 @@ EXPECTED = {
         0,
         of_both(claude(), claude(streamed=True), limited_claude("RateLimitError")),
     ),
+    "openinference_langchain_0.1.80": Sample(
+        "chat",
+        4,
+        [chat(), chat("gpt-4o-mini")],  # a stream told to be none
+    ),
     "openinference_openai_0.1.66": Sample("chat", 0, OFFICIAL),
+    # Two failed calls that say nothing of themselves.
+    "openlit_1.33.10": Sample("chat", 2, [PLAIN, PLAIN, EMBEDDED]),
     # Beside each call an HTTP request, and a failed call that says nothing of itself.
     "openlit_1.45.0": Sample(
         "chat", 10, [*OFFICIAL, claude(), claude(streamed=True, has_ttft=True)]
@@ -153,6 +162,18 @@ EXPECTED = {
             limited_claude("RateLimitError"),
         ),
     ),
+    "openllmetry_bedrock_0.62.4": Sample(
+        "chat",
+        0,
+        [claude()._replace(provider="aws.bedrock", model="claude-haiku-4-5-20251001-v1:0")],
+    ),
+    # Failed calls have no span, streams no tokens.
+    "openllmetry_openai_0.10.0": Sample(
+        "chat", 0, [PLAIN, SILENT._replace(model="gpt-4o-mini"), PLAIN, EMBEDDED]
+    ),
+    "openllmetry_openai_0.30.0": Sample(
+        "chat", 0, [PLAIN, SILENT._replace(streamed=True), PLAIN, EMBEDDED]
+    ),
     "openllmetry_openai_0.62.4": Sample("demo-chatbot", 0, OFFICIAL),
     "otel_genai_anthropic_1.3b0": Sample(
         "chat",
@@ -166,6 +187,11 @@ EXPECTED = {
     ),
     "otel_openai_v2_2.4b0_experimental": Sample(
         "demo-chatbot", 0, [PLAIN, PLAIN, PLAIN, LIMITED, EMBEDDED]
+    ),
+    "synthetic_gen_ai_dev": Sample(
+        "agent",
+        5,
+        [STREAMED, LIMITED._replace(model="gpt-4o-mini", error="timeout"), EMBEDDED],
     ),
     "litellm_proxy_arm_stamped": Sample("litellm-sample", 6, [PROXIED]),
     "litellm_proxy_default_chat": Sample("litellm-sample", 10, [PROXIED]),

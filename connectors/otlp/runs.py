@@ -1,0 +1,118 @@
+"""Small records in a row, read as one: requests end to end are one request.
+
+Reading a request of a few spans costs hardly less than one of hundreds. What is read together is
+dealt back to its records, and nothing must be told apart from reading them one by one. So the
+seams are looked at: every record must be whole, and tell all its ids and times itself.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from functools import partial
+from itertools import accumulate
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from connectors.otlp import wire
+from connectors.otlp.rows import Calls
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from connectors.otlp.letters import RunLetters
+
+RESOURCE_SPANS = 0x0A  # the only tag a request has at its top
+_MORE = 0x80  # in each byte of a length, the bit that says it goes on
+_MAX_SHIFT = 28  # longer lengths than of five bytes there are none
+
+
+class Run(NamedTuple):
+    """Records read as one.
+
+    Attributes:
+        bodies: The records.
+        spans: How many spans each holds.
+    """
+
+    bodies: Sequence[bytes]
+    spans: list[int]
+
+    @property
+    def bounds(self) -> list[int]:
+        """The place of each record's first span among all, and how many spans there are."""
+        return list(accumulate(self.spans, initial=0))
+
+
+def resources_in(body: bytes) -> int:
+    """Count the resources of a request; -1 where anything else stands at its top."""
+    found = position = 0
+    while position < len(body):
+        if body[position] != RESOURCE_SPANS:
+            return -1
+        length = shift = 0
+        more = _MORE
+        while more:
+            position += 1
+            if position == len(body) or shift > _MAX_SHIFT:
+                return -1
+            byte = body[position]
+            more = byte & _MORE
+            length |= (byte ^ more) << shift
+            shift += 7
+        position += 1 + length
+        found += 1
+    return found if position == len(body) else -1
+
+
+def run_of(bodies: Sequence[bytes], resources: Sequence[int], spans: Sequence[int]) -> Run | None:
+    """Deal spans back to the records they came in.
+
+    Args:
+        bodies: The records.
+        resources: How many resources each holds.
+        spans: How many spans each resource of them all holds.
+
+    Returns:
+        None where a record does not tell just one id and time of each kind a span, for then its
+        neighbours' would be taken for its own.
+    """
+    of_resource = iter(spans)
+    counts = [sum(next(of_resource) for _ in range(count)) for count in resources]
+    pairs = zip(bodies, counts, strict=True)
+    return Run(bodies, counts) if all(_is_closed(body, count) for body, count in pairs) else None
+
+
+def deal(calls: Calls, run: Run, letters: RunLetters) -> Iterator[Calls]:
+    """Give each record's share of what a run of them says."""
+    bounds = run.bounds
+    rows = np.searchsorted(calls.place, bounds).tolist()
+    refused = [place for place, _ in calls.refused]
+    lines = [bisect_left(refused, bound) for bound in bounds]
+    for number, spans in enumerate(run.spans):
+        start, stop = rows[number : number + 2]
+        place = calls.place[start:stop]
+        yield Calls(
+            spans,
+            place,
+            calls.kind[start:stop],
+            calls.columns.part(start, stop, partial(_raw, letters, place)),
+            calls.refused[lines[number] : lines[number + 1]],
+        )
+
+
+def _raw(letters: RunLetters, place: NDArray[np.int64], row: int) -> bytes:
+    return letters(int(place[row]))
+
+
+def _is_closed(body: bytes, spans: int) -> bool:
+    merged = wire.Transposed.FromString(body).resource_spans.scope_spans.spans
+    return (
+        len(merged.trace_id)
+        == len(merged.span_id)
+        == len(merged.start_time_unix_nano)
+        == len(merged.end_time_unix_nano)
+        == spans
+    )
