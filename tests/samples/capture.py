@@ -90,6 +90,8 @@ class Imitation(BaseHTTPRequestHandler):
             self._answer(json.dumps(embedding(asked)).encode())
         elif self.path.endswith("/responses"):
             self._answer(json.dumps(response()).encode())
+        elif self.path.endswith(":generateContent"):
+            self._answer(json.dumps(generated()).encode())
         elif self.path.endswith("/converse"):
             self._answer(json.dumps(converse()).encode())
         elif self.path.endswith("/messages"):
@@ -212,6 +214,17 @@ def converse() -> dict:
     }
 
 
+def generated() -> dict:
+    said = {"role": "model", "parts": [{"text": "hello from standard weather"}]}
+    usage = {"promptTokenCount": 1200, "cachedContentTokenCount": 1024}
+    return {
+        "candidates": [{"content": said, "finishReason": "STOP", "index": 0}],
+        "usageMetadata": usage | {"candidatesTokenCount": 24, "totalTokenCount": 1224},
+        "modelVersion": "gemini-2.5-flash",
+        "responseId": "gen_1",
+    }
+
+
 def message_events() -> list[tuple[str, dict]]:
     begun = {**message(), "content": [], "stop_reason": None}
     begun["usage"] = {**MESSAGES_USAGE, "output_tokens": 1}
@@ -269,6 +282,15 @@ def call_bedrock(base: str) -> None:
         messages=[{"role": "user", "content": [{"text": "hello"}]}],
         inferenceConfig={"maxTokens": 256, "temperature": 0.2},
     )
+
+
+def call_google(base: str) -> None:
+    """Make a call with Google's client."""
+    from google import genai
+
+    client = genai.Client(api_key="none", http_options={"base_url": base})
+    asked = {"temperature": 0.2, "max_output_tokens": 256}
+    client.models.generate_content(model="gemini-2.5-flash", contents="hello", config=asked)
 
 
 def call_langchain(base: str) -> None:
@@ -400,6 +422,15 @@ LIBRARIES = {
     ),
     "openinference_langchain": instrumented(
         "openinference.instrumentation.langchain", "LangChainInstrumentor", call_langchain
+    ),
+    "openllmetry_langchain": instrumented(
+        "opentelemetry.instrumentation.langchain", "LangchainInstrumentor", call_langchain
+    ),
+    "otel_genai_langchain": instrumented(
+        "opentelemetry.instrumentation.genai.langchain", "LangChainInstrumentor", call_langchain
+    ),
+    "otel_google_genai": instrumented(
+        "opentelemetry.instrumentation.google_genai", "GoogleGenAiSdkInstrumentor", call_google
     ),
     "otel_genai_openai": instrumented(
         "opentelemetry.instrumentation.genai.openai", "OpenAIInstrumentor", call_openai

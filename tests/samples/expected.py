@@ -15,6 +15,7 @@ PRICES = TablePrices(
         "gpt-4o-mini": [per_million("0.15", "0.6", "0.075")],
         "gpt-4o-mini-2024-07-18": [per_million("0.15", "0.6", "0.075")],
         "gpt-4.1-mini-2025-04-14": [per_million("0.4", "1.6", "0.1")],
+        "gemini-2.5-flash": [per_million("0.3", "2.5", "0.03")],
         "text-embedding-3-small": [per_million("0.02")],
         "claude-haiku-4-5-20251001": [per_million(1, 5, "0.1", "1.25")],
         "claude-haiku-4-5-20251001-v1:0": [per_million(1, 5, "0.1", "1.25")],
@@ -167,6 +168,7 @@ EXPECTED = {
         0,
         [claude()._replace(provider="aws.bedrock", model="claude-haiku-4-5-20251001-v1:0")],
     ),
+    "openllmetry_langchain_0.62.4": Sample("chat", 4, [chat(), chat("gpt-4o-mini")]),
     # Failed calls have no span, streams no tokens.
     "openllmetry_openai_0.10.0": Sample(
         "chat", 0, [PLAIN, SILENT._replace(model="gpt-4o-mini"), PLAIN, EMBEDDED]
@@ -179,6 +181,17 @@ EXPECTED = {
         "chat",
         0,
         of_both(claude(), claude(streamed=True, has_ttft=True), limited_claude("RateLimitError")),
+    ),
+    "otel_genai_langchain_1.3b0": Sample("chat", 2, [chat(), STREAMED]),
+    "otel_google_genai_1.3b0": Sample(
+        "chat",
+        0,
+        # 176 tokens at 0.3 $, 1,024 at 0.03 $ and 24 at 2.5 $ a million.
+        [
+            chat("gemini-2.5-flash", cost=143_520)._replace(
+                operation="generate_content", provider="gcp.gemini"
+            )
+        ],
     ),
     "otel_genai_openai_1.3b0_content": Sample("demo-chatbot", 0, OFFICIAL),
     "otel_genai_openai_1.3b0_default": Sample("demo-chatbot", 0, OFFICIAL),
