@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from connectors.codecs import read_event
 from connectors.otlp import OtlpDecoder
+from connectors.otlp.evaluations import EvaluationReader
 from connectors.outside import OutsideReader, owned, told
 from optimizer.errors import DecodeFailed
 from optimizer.observe.columns import Record, RecordKind
@@ -37,6 +38,7 @@ class RecordDecoder:
         links = Links[settings.attribution.index.name]
         self._spans = OtlpDecoder(settings, prices, source.tenant, links, claims)
         self._outside = OutsideReader(settings, source)
+        self._evaluations = EvaluationReader(settings, source)
 
     def decode_many(self, records: Sequence[Record], table: KeyTable) -> Sequence[Decoded] | None:
         """Read small records of calls at once; None where they must be read one by one."""
@@ -58,5 +60,7 @@ class RecordDecoder:
                 return self._outside.decode(record)
             case RecordKind.SCORE | RecordKind.ALERT | RecordKind.ORDER:
                 return told(owned(read_event(body), self._source), body)
+            case RecordKind.LOGS:
+                return self._evaluations.decode(body)
             case kind:
                 raise DecodeFailed("not_available_yet", f"{kind.name.lower()} records are not read")

@@ -1,16 +1,116 @@
-"""Our own score events as judgements, and what all readers of scores share."""
+"""What all readers of scores share: what is told of one becomes a judgement, or is refused."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from connectors.echoes import NO_ECHO, Echo, Echoes
+from optimizer.errors import DecodeFailed
 from optimizer.events import EventSource
 from optimizer.judgements import MOST_VALUE, Judge, Judgement
 from optimizer.observe.columns import RecordKind
+from optimizer.observe.links import NO_LINK, response_link, span_link, trace_link
+from optimizer.observe.scales import Scales
+from optimizer.observe.values import clean
+from optimizer.settings import LinkIndex
 
 if TYPE_CHECKING:
     from optimizer.events import FeedbackEvent, Score
+    from optimizer.settings import ScoreSettings, Settings, SourceSettings
+
+
+class ToldScore(NamedTuple):
+    """A score as another system tells it.
+
+    Attributes:
+        identity: What names it there: the system, and its id.
+        tenant: Who owns the telemetry.
+        name: What was judged.
+        raw: Its value; None where there is only a label.
+        label: Its label.
+        judge: Who judged; None where that is not told.
+        time_ns: When; -1 where that is not told.
+        trace: The trace id of the judged call, hexadecimal; `""` where it is not told.
+        span: Its span id.
+        response: Its provider's id for the response.
+        echo: What it echoes of the call.
+        body: A record of this score alone.
+        kind: What those bytes are.
+        scale: What its value means where nothing is declared.
+    """
+
+    identity: tuple[str, ...]
+    tenant: str
+    name: str
+    raw: float | bool | None
+    body: bytes
+    label: str = ""
+    judge: Judge | None = None
+    time_ns: int = -1
+    trace: str = ""
+    span: str = ""
+    response: str = ""
+    echo: Echo = NO_ECHO
+    kind: RecordKind = RecordKind.EVENT
+    scale: ScoreSettings | None = None
+
+
+class Judging:
+    """Makes judgements of the scores of one source.
+
+    Args:
+        settings: The settings in force.
+        source: Where the scores come from.
+
+    Attributes:
+        echoes: Reads what they echo.
+        tenant: Who owns them, unless the source may tell.
+    """
+
+    def __init__(self, settings: Settings, source: SourceSettings) -> None:
+        self.echoes = Echoes(settings, source)
+        self.tenant = source.tenant
+        self._source = source.source
+        self._scales = Scales(settings.scores)
+        self._index = settings.attribution.index
+
+    def judgement(self, told: ToldScore) -> Judgement:
+        """Give a score as a judgement.
+
+        Raises:
+            DecodeFailed: Nothing says what its value means, it is not on its scale, or nothing
+                says which call it is about.
+        """
+        key, slot = told.echo
+        trace = trace_link(told.trace) if told.trace else NO_LINK
+        span = span_link(told.span) if told.span else NO_LINK
+        response = NO_LINK
+        if told.response and self._index is LinkIndex.RESPONSES:
+            response = response_link(told.response)
+        if key is None and not (trace or span or response):
+            raise DecodeFailed("unlinked_score", self._unlinked(told))
+        return Judgement(
+            identity=identity_of(told.tenant, self._source, *told.identity),
+            time_ns=told.time_ns,
+            value=self._scales.value(told.name, told.raw, told.label, told.scale),
+            name=clean(told.name),
+            judge=self._scales.judge(told.name) if told.judge is None else told.judge,
+            tenant=told.tenant,
+            trace=trace,
+            span=span,
+            response=response,
+            key=key,
+            slot=slot,
+            body=told.body,
+            kind=told.kind,
+        )
+
+    def _unlinked(self, told: ToldScore) -> str:
+        way_out = "name the call's trace or span id, or echo its route and arm"
+        if told.response and self._index is not LinkIndex.RESPONSES:
+            way_out = "set attribution.index to responses to find calls by response id"
+        return f"{clean(told.name)} does not tell which call it is about: {way_out}"
 
 
 def identity_of(*parts: str) -> int:

@@ -14,6 +14,7 @@ import msgspec
 
 from connectors.cloud_events import is_cloud_event, unwrap
 from connectors.codecs import read_event
+from connectors.feedback import FeedbackReader, is_feedback
 from connectors.judging import judgement_of
 from connectors.members import parsed
 from connectors.sentinel import Around, is_anomaly, read_anomaly
@@ -42,6 +43,7 @@ class OutsideReader:
     def __init__(self, settings: Settings, source: SourceSettings) -> None:
         self._source = source
         self._webhook_key = settings.sentinel.webhook_key
+        self._feedback = FeedbackReader(settings, source)
 
     def decode(self, record: Record) -> Decoded:
         """Read a record; what cannot be read of it is refused object by object."""
@@ -62,7 +64,9 @@ class OutsideReader:
             else:
                 events += said.events
                 judged += said.judgements
-                counts["other_events"] += not (said.events or said.judgements)
+                refused += said.refused
+                counts.update(said.counts)
+                counts["other_events"] += not (said.events or said.judgements or said.counts)
         return Decoded(None, refused, counts, events, judged)
 
     def _read(self, body: bytes, around: Around) -> Decoded:
@@ -75,6 +79,8 @@ class OutsideReader:
             check_signature(body, self._webhook_key)
         if _is_ours(content, *OURS):
             return self._own(body)
+        if is_feedback(content):
+            return self._feedback.read(body, content, around.time)
         if is_anomaly(content):
             read = read_anomaly(body, content, self._source.tenant, around)
             return Decoded(None, (), {}, read)

@@ -124,7 +124,7 @@ def _protobuf_cuts(body: bytes) -> Iterator[_Cut]:
         for scope, _ in scopes:
             scope.ClearField("spans")
             name = parse(wire.Scope, scope.scope).name[:MAX_NAME]
-            named = _block(_FIRST, wire.Scope(name=name).SerializeToString())
+            named = block(_FIRST, wire.Scope(name=name).SerializeToString())
             scope_frames.append((scope.SerializeToString(), named))
         resource_spans.ClearField("scope_spans")
         resource = resource_spans.SerializeToString()
@@ -133,11 +133,12 @@ def _protobuf_cuts(body: bytes) -> Iterator[_Cut]:
 
 
 def _protobuf(resource: bytes, scope: bytes, span: bytes) -> bytes:
-    scope_spans = _block(_SECOND, scope + _block(_SECOND, span))
-    return _block(_FIRST, resource + scope_spans)
+    scope_spans = block(_SECOND, scope + block(_SECOND, span))
+    return block(_FIRST, resource + scope_spans)
 
 
-def _block(tag: int, content: bytes) -> bytes:
+def block(tag: int, content: bytes) -> bytes:
+    """Encode a field whose value has a length: its tag, the length, the value."""
     head, length = bytearray((tag,)), len(content)
     while length > _LOW_BITS:
         head.append(length & _LOW_BITS | 0x80)

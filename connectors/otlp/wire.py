@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 _Field = descriptor_pb2.FieldDescriptorProto
 _BYTES, _FIXED64, _STRING = _Field.TYPE_BYTES, _Field.TYPE_FIXED64, _Field.TYPE_STRING
 _ONE, _MANY = _Field.LABEL_OPTIONAL, _Field.LABEL_REPEATED
-_MAP = "map<string, bytes>"
+MAP = "map<string, bytes>"
 
 # Name, number, type (a message's name, or a scalar's code) and label of each field.
-_Fields = tuple[tuple[str, int, Any, "_Field.Label.ValueType"], ...]
+Fields = tuple[tuple[str, int, Any, "_Field.Label.ValueType"], ...]
 
 
-def _requests(span: _Fields, label: _Field.Label.ValueType) -> Mapping[str, _Fields]:
+def _requests(span: Fields, label: _Field.Label.ValueType) -> Mapping[str, Fields]:
     return {
         "Request": (("resource_spans", 1, "ResourceSpans", label),),
         "ResourceSpans": (
@@ -41,8 +41,8 @@ def _requests(span: _Fields, label: _Field.Label.ValueType) -> Mapping[str, _Fie
     }
 
 
-_SLIM: _Fields = (
-    ("attributes", 9, _MAP, _MANY),
+_SLIM: Fields = (
+    ("attributes", 9, MAP, _MANY),
     ("events", 11, _BYTES, _MANY),
     ("status", 15, _BYTES, _ONE),
 )
@@ -53,32 +53,32 @@ _IDS_AND_TIMES = (
     ("end_time_unix_nano", 8, _FIXED64, _MANY),
     ("events", 11, _BYTES, _MANY),
 )
-_WHOLE: _Fields = tuple((name, number, kind, _ONE) for name, number, kind, _ in _IDS_AND_TIMES[:4])
-_RAW: Mapping[str, _Fields] = {
+_WHOLE: Fields = tuple((name, number, kind, _ONE) for name, number, kind, _ in _IDS_AND_TIMES[:4])
+_RAW: Mapping[str, Fields] = {
     "Request": (("resource_spans", 1, "ResourceSpans", _MANY),),
     "ResourceSpans": (("resource", 1, _BYTES, _ONE), ("scope_spans", 2, "ScopeSpans", _MANY)),
     "ScopeSpans": (("scope", 1, _BYTES, _ONE), ("spans", 2, _BYTES, _MANY)),
 }
-_PARTS: Mapping[str, _Fields] = {
-    "Resource": (("attributes", 1, _MAP, _MANY),),
+_PARTS: Mapping[str, Fields] = {
+    "Resource": (("attributes", 1, MAP, _MANY),),
     "Scope": (("name", 1, _BYTES, _ONE),),
     "Event": (
         ("time_unix_nano", 1, _FIXED64, _ONE),
         ("name", 2, _BYTES, _ONE),
-        ("attributes", 3, _MAP, _MANY),
+        ("attributes", 3, MAP, _MANY),
     ),
     "Status": (("code", 3, _Field.TYPE_INT64, _ONE),),
 }
 
 
-def _build(package: str, messages: Mapping[str, _Fields], names: Sequence[str]) -> list[Any]:
+def build(package: str, messages: Mapping[str, Fields], names: Sequence[str]) -> list[Any]:
     """Make the named message classes in a pool of their own."""
     file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package)
     file.syntax = "proto2"
     for message_name, fields in messages.items():
         message = file.message_type.add(name=message_name)
         for name, number, type_, label in fields:
-            if type_ == _MAP:
+            if type_ == MAP:
                 entry = message.nested_type.add(name="AttributesEntry")
                 entry.options.map_entry = True
                 entry.field.add(name="key", number=1, type=_STRING, label=_ONE)
@@ -86,7 +86,7 @@ def _build(package: str, messages: Mapping[str, _Fields], names: Sequence[str]) 
             field = message.field.add(name=name, number=number, label=label)
             if isinstance(type_, str):
                 field.type = _Field.TYPE_MESSAGE
-                inner = f"{message_name}.AttributesEntry" if type_ == _MAP else type_
+                inner = f"{message_name}.AttributesEntry" if type_ == MAP else type_
                 field.type_name = f".{package}.{inner}"
             else:
                 field.type = type_
@@ -96,8 +96,8 @@ def _build(package: str, messages: Mapping[str, _Fields], names: Sequence[str]) 
     return [message_factory.GetMessageClass(item) for item in found]
 
 
-(Slim,) = _build("slim", _requests(_SLIM, _MANY), ["Request"])
-(Transposed,) = _build("transposed", _requests(_IDS_AND_TIMES, _ONE), ["Request"])
-(Span,) = _build("whole", {"Span": (*_WHOLE, *_SLIM)}, ["Span"])
-(RawSpans,) = _build("raw", _RAW, ["Request"])
-Resource, Scope, Event, Status = _build("parts", _PARTS, list(_PARTS))
+(Slim,) = build("slim", _requests(_SLIM, _MANY), ["Request"])
+(Transposed,) = build("transposed", _requests(_IDS_AND_TIMES, _ONE), ["Request"])
+(Span,) = build("whole", {"Span": (*_WHOLE, *_SLIM)}, ["Span"])
+(RawSpans,) = build("raw", _RAW, ["Request"])
+Resource, Scope, Event, Status = build("parts", _PARTS, list(_PARTS))

@@ -18,7 +18,7 @@ from optimizer.observe.columns import Columns, DeadLetter, Record, RecordKind
 from optimizer.observe.deduplicate import SealedIds
 from optimizer.observe.keys import KeyLimits, KeyTable
 from optimizer.observe.open_panes import OpenPane, Settled
-from optimizer.observe.scoring import Scoring
+from optimizer.observe.scoring import Scoring, capped
 from optimizer.panes import FINAL_NS, ITSELF, PANE_NS, Mark, Pane, Weight
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ class Partition:
                 dead.append(self._from_the_future(record, at_ns, "was given", one.body, one.kind))
                 continue
             latest = max(latest, at_ns)
-            self.scoring.judge(record, place, max(at_ns, self.watermark_ns), one)
+            count_ns = max(at_ns, self.watermark_ns)
+            self.scoring.judge(record, place, count_ns, capped(one, self.table))
         self.counts["judgements"] += len(judgements) - len(dead)
         return self._advance(latest - self._rules.disorder_ns, [], dead)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from optimizer.judgements import Judged, Seen, Taken, judged
+from optimizer.observe.keys import CallKey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from optimizer.judgements import Judgement
     from optimizer.observe.columns import Record
+    from optimizer.observe.keys import KeyTable
 
 MOST_WAITING = 4096  # judgements that wait for the next mark, to leave as one item
 
@@ -42,3 +44,11 @@ class Scoring:
             self.waiting = []
         ready, self._ready = self._ready, []
         return ready
+
+
+def capped(judgement: Judgement, table: KeyTable) -> Judgement:
+    """Let a score echo no more names than calls may have."""
+    if judgement.key is None:
+        return judgement
+    key = table.keys[table.code(CallKey(*judgement.key))]
+    return judgement._replace(key=(key.route, key.arm, key.revision, key.cell))

@@ -17,6 +17,7 @@ from optimizer.settings.policy import (
     RiskProfile,
 )
 from optimizer.settings.routes import RouteSettings
+from optimizer.settings.scores import JudgeKind, ScoreSettings
 from optimizer.settings.sections import (
     DatabaseSettings,
     DeploymentMode,
@@ -58,6 +59,7 @@ __all__ = [
     "InputSettings",
     "IntegrationSettings",
     "Items",
+    "JudgeKind",
     "Knob",
     "LetterBytes",
     "LimitSettings",
@@ -71,6 +73,7 @@ __all__ = [
     "RewardWeights",
     "RiskProfile",
     "RouteSettings",
+    "ScoreSettings",
     "SentinelSettings",
     "ServiceSettings",
     "Settings",

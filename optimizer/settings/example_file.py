@@ -44,6 +44,15 @@ ROUTE: Mapping[str, Any] = {
     "thresholds": {"latency_p95_ms": 4000},
 }
 
+SCORE: Mapping[str, Any] = {
+    "name": "faithfulness",
+    "min": 1,
+    "max": 5,
+    "higher_is_better": True,
+    "labels": {"faithful": 1, "unfaithful": 0},
+    "judge": "llm",
+}
+
 # What YAML reads as the same text without quotes.
 BARE = re.compile(
     r"(?!(?:true|false|null|yes|no|on|off|y|n)\Z)[a-z][\w./-]*(://[\w./-]*)?", re.IGNORECASE
@@ -53,8 +62,9 @@ WIDTH = 100
 
 def example() -> str:
     """Write the example: YAML that sets every knob to its default, and a route in comments."""
-    routes = _member("routes", TREE["routes"], [ROUTE], "")
-    shown = ["", "# For example:", *(f"# {line}" for line in routes)]
+    lists = {"routes": ROUTE, "scores": SCORE}
+    listed = [line for name in lists for line in _member(name, TREE[name], [lists[name]], "")]
+    shown = ["", "# For example:", *(f"# {line}" for line in listed)]
     return "\n".join([HEAD, *_section(TREE, as_mapping(Settings()), ""), *shown, ""])
 
 

@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from optimizer.settings.kinds import OFF, Choice, Kind, Names, Number, Parameters, Switch, Text
+from optimizer.settings.kinds import (
+    LABEL,
+    OFF,
+    SHARE,
+    Choice,
+    Kind,
+    Labels,
+    Names,
+    Number,
+    Parameters,
+    Switch,
+    Text,
+)
 from optimizer.settings.knobs import UNSET, Group, Items, Knob, Node
 from optimizer.settings.plain import plain
 from optimizer.settings.tree import TREE
@@ -81,8 +93,18 @@ def _rules(kind: Kind) -> Schema:
         case Names():
             name = _rules(Text(most=kind.length))
             return {"type": "array", "maxItems": kind.most, "uniqueItems": True, "items": name}
-        case Parameters():
-            return {"type": "object"}
+        case Parameters() | Labels():
+            return {"type": "object", **_entries(kind)}
+
+
+def _entries(kind: Parameters | Labels) -> Schema:
+    if isinstance(kind, Parameters):
+        return {}
+    return {
+        "maxProperties": kind.most,
+        "propertyNames": _rules(LABEL),
+        "additionalProperties": _rules(SHARE),
+    }
 
 
 def _range(kind: Number) -> Schema:

@@ -1,4 +1,4 @@
-"""What a knob's value may be: six kinds, each says its rule, what breaks it, and reads a value.
+"""What a knob's value may be: seven kinds, each says its rule, what breaks it, and reads a value.
 
 Every kind has `rule` (what a value must be, in words), `fault(value)` (`""` for a value that fits)
 and `read(value)` (a value that fits, as the type the settings hold).
@@ -242,4 +242,30 @@ class Parameters:
         return copy
 
 
-Kind = Number | Text | Choice | Switch | Names | Parameters
+LABEL, SHARE = Text(most=200), Number(least=0, most=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What labels stand for: numbers from 0 to 1."""
+
+    rule = "a mapping of at most 100 labels to numbers from 0 to 1"
+    most = 100
+
+    def fault(self, value: object) -> str:
+        """Say what is wrong with a value, naming the first label that does not fit."""
+        if not isinstance(value, dict) or len(value) > self.most:
+            return f"must be {self.rule}"
+        for label, number in value.items():
+            if fault := LABEL.fault(label):
+                return f"label {label!r} {fault}"
+            if fault := SHARE.fault(number):
+                return f"label {label} {fault}"
+        return ""
+
+    def read(self, value: object) -> dict[str, float]:
+        """Give a copy that nobody else can change."""
+        return {label: float(number) for label, number in cast("dict[str, float]", value).items()}
+
+
+Kind = Number | Text | Choice | Switch | Names | Parameters | Labels

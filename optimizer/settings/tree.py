@@ -17,6 +17,7 @@ from optimizer.settings.policy import (
     DecisionSettings,
 )
 from optimizer.settings.routes import RouteSettings
+from optimizer.settings.scores import ScoreSettings
 from optimizer.settings.sections import (
     DatabaseSettings,
     InputSettings,
@@ -68,6 +69,12 @@ class Settings:
     )
 
     attribution: AttributionSettings = field(default_factory=AttributionSettings)
+    scores: tuple[ScoreSettings, ...] = field(
+        default=(),
+        metadata=declared(
+            Items(doc="What the values of scores mean.", members=members(ScoreSettings))
+        ),
+    )
     sources: tuple[SourceSettings, ...] = field(
         default=(),
         metadata=declared(

@@ -10,6 +10,7 @@ from optimizer.models import TaskType
 from optimizer.settings.claims import StampCheck
 from optimizer.settings.reading import Reader
 from optimizer.settings.routes import RouteSettings, arm_of
+from optimizer.settings.scores import ScoreSettings
 from optimizer.settings.sources import SourceSettings
 from optimizer.settings.tree import TREE, Settings
 
@@ -40,8 +41,11 @@ def validate(
     _check_order(values.get("stream", {}), reader)
     routes = values.pop("routes", [])
     _check_routes(routes, reader)
+    scores = values.pop("scores", [])
+    _check_distinct(scores, "scores", "name", reader)
+    _check_scales(scores, reader)
     sources = values.pop("sources", [])
-    _check_sources(sources, reader)
+    _check_distinct(sources, "sources", "source", reader)
     _check_stamps(values.get("stamps", {}), sources, reader)
     if faults := [*found, *reader.faults.values()]:
         raise SettingsInvalid(faults)
@@ -51,6 +55,7 @@ def validate(
     return replace(
         settings,
         routes=tuple(_route(route, thresholds) for route in routes),
+        scores=tuple(ScoreSettings(**score) for score in scores),
         sources=tuple(SourceSettings(**{**usual, **source}) for source in sources),
     )
 
@@ -81,17 +86,6 @@ def _check_routes(routes: list[dict[str, Any]], reader: Reader) -> None:
             _check_arms(route, key, reader)
 
 
-def _check_sources(sources: list[dict[str, Any]], reader: Reader) -> None:
-    """No source is declared twice."""
-    first: dict[str, str] = {}
-    for number, source in enumerate(sources):
-        key, name = f"sources[{number}].source", source.get("source")
-        if name in first:
-            reader.fault(key, name, f"must differ from {first[name]}")
-        elif name is not None:
-            first[name] = key
-
-
 def _check_stamps(stamps: Mapping[str, Any], sources: list[dict[str, Any]], reader: Reader) -> None:
     """Signatures cannot be checked without the key they were made with."""
     checks = {"stamps.check": stamps.get("check")}
@@ -101,6 +95,31 @@ def _check_stamps(stamps: Mapping[str, Any], sources: list[dict[str, Any]], read
         for key, check in checks.items():
             if check not in {None, StampCheck.OFF}:
                 reader.fault(key, check.value, "must be off as long as stamps.key is not given")
+
+
+def _check_distinct(items: list[dict[str, Any]], at: str, name: str, reader: Reader) -> None:
+    """Nothing is declared twice."""
+    first: dict[str, str] = {}
+    for number, item in enumerate(items):
+        key, value = f"{at}[{number}].{name}", item.get(name)
+        if value in first:
+            reader.fault(key, value, f"must differ from {first[value]}")
+        elif value is not None:
+            first[value] = key
+
+
+def _check_scales(scores: list[dict[str, Any]], reader: Reader) -> None:
+    """A scale has two ends, the greater above the least."""
+    for number, score in enumerate(scores):
+        least, most = score.get("min"), score.get("max")
+        key = f"scores[{number}]"
+        if not reader.is_sound(f"{key}.min", f"{key}.max"):
+            continue
+        if (least is None) != (most is None):
+            given, missing = ("min", "max") if most is None else ("max", "min")
+            reader.fault(f"{key}.{missing}", None, f"must be given where {given} is")
+        elif least is not None and most is not None and not least < most:
+            reader.fault(f"{key}.max", most, f"must be above {key}.min, which is {least:g}")
 
 
 def _check_arms(route: Mapping[str, Any], key: str, reader: Reader) -> None:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from optimizer.errors import SettingsInvalid
 from optimizer.settings import validate
-from optimizer.settings.kinds import Choice, Names, Number, Parameters, Switch, Text
+from optimizer.settings.kinds import Choice, Labels, Names, Number, Parameters, Switch, Text
 from optimizer.settings.knobs import Knob, walk
+from optimizer.settings.scores import MOST
 from optimizer.settings.tree import TREE
 
 KNOBS: dict[str, Knob] = {
@@ -43,7 +44,7 @@ def fitting(knob: Knob) -> st.SearchStrategy[Any]:
     return values | st.none() if knob.null else values
 
 
-def _fitting(kind: Any) -> st.SearchStrategy[Any]:
+def _fitting(kind: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - one for each kind
     match kind:
         case Number():
             return _numbers(kind)
@@ -53,6 +54,8 @@ def _fitting(kind: Any) -> st.SearchStrategy[Any]:
             return st.booleans()
         case Names():
             return st.lists(LINES.filter(bool), max_size=min(kind.most, 5), unique=True)
+        case Labels():
+            return st.dictionaries(LINES.filter(bool), st.floats(0, 1), max_size=3)
         case Parameters():
             return st.dictionaries(
                 LINES, st.integers() | LINES | st.lists(st.booleans()), max_size=3
@@ -87,7 +90,7 @@ def _outside(kind: Number) -> list[float]:
     return [outside for bound, outside in bounds.items() if bound is not None] + fractions
 
 
-def misfits(knob: Knob) -> list[Any]:
+def misfits(knob: Knob) -> list[Any]:  # noqa: PLR0911 - one for each kind
     """Values that a knob refuses, at the edge of its range where it has one."""
     wrong_type = [[1], {"a": 1}, math.nan, *([] if knob.null else [None])]
     match knob.kind:
@@ -104,6 +107,9 @@ def misfits(knob: Knob) -> list[Any]:
             return [{"a": 1}, "a", [1], [""], ["a\nb"], twice, many]
         case Parameters():
             return [None, [1], "a", {1: 2}, {"a": math.nan}, {"a": object()}]
+        case Labels() as kind:
+            many = {str(number): 1 for number in range(kind.most + 1)}
+            return [None, [1], "a", {1: 1}, {"": 1}, {"a": 1.5}, {"a": -1}, {"a": True}, many]
 
 
 def another(knob: Knob) -> Any:
@@ -125,7 +131,7 @@ CHECKS = {"stamps.check", "sources[].stamps"}  # these need a key to check with
 STAMP_KEY = "the key of all stamps"
 
 # What an item of each list must have, with a value that fits.
-NEEDED = {"routes[].route": "a/b/c", "sources[].source": "spans"}
+NEEDED = {"routes[].route": "a/b/c", "sources[].source": "spans", "scores[].name": "good"}
 
 
 def mapping_of(values: dict[str, Any]) -> dict[str, Any]:
@@ -141,7 +147,7 @@ def mapping_of(values: dict[str, Any]) -> dict[str, Any]:
             needed[f"{section}model"] = f"model of {section}"
     if CHECKS & values.keys():
         needed["stamps.key"] = STAMP_KEY
-    for key, value in (needed | values).items():
+    for key, value in (needed | values | _other_ends(values)).items():
         place: Any = nested
         *sections, name = key.split(".")
         for section in sections:
@@ -151,6 +157,15 @@ def mapping_of(values: dict[str, Any]) -> dict[str, Any]:
                 place = place.setdefault(section, {})
         place[name] = value
     return nested
+
+
+def _other_ends(values: dict[str, Any]) -> dict[str, float | None]:
+    """A scale has two ends or none; where one is varied the other is as far as it can be."""
+    least, most = "scores[].min", "scores[].max"
+    other = {least: most, most: least}
+    ends = {least: -MOST, most: MOST}
+    varied = [end for end in ends if values.get(end) is not None]
+    return {other[end]: ends[other[end]] for end in varied if other[end] not in values}
 
 
 def as_named(key: str) -> str:
@@ -171,6 +186,8 @@ def mappings(draw: st.DrawFn) -> dict[str, Any]:
     disorder = values.get("stream.allowed_disorder_secs", 15)
     if values.get("stream.dedupe_secs", 120) <= disorder:
         values["stream.dedupe_secs"] = disorder + 1
+    if "scores[].min" in values:
+        values.pop("scores[].max", None)
     if values.get("stamps.key") is None:  # without it nothing can be checked
         for check in CHECKS & values.keys():
             values[check] = "off"

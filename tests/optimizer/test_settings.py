@@ -76,6 +76,7 @@ limits: {routes: 1000, arms: 64}
 sentinel: {expiry_secs: 900, webhook_key: null}
 attribution: {index: traces, max_calls: 1000000, max_scores: 1000000, keep_secs: 86400,
   wait_secs: 900}
+scores: []
 routes: []
 sources: []
 """
@@ -113,7 +114,9 @@ def test_a_value_outside_its_range_is_one_fault_that_names_key_value_and_variabl
         [fault] = faults_of(mapping_of({key: value}))
         assert fault.startswith(f"{as_named(key)} is "), value
         assert fault.endswith(f"({variable(key)})")
-        assert re.search(r": (not available yet, |item \d+ .*)?must (be|have) ", fault), fault
+        assert re.search(r": (not available yet, |item \d+ .*|label .*)?must (be|have) ", fault), (
+            fault
+        )
 
 
 def test_a_fault_reads_like_this() -> None:

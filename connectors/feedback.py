@@ -1,0 +1,245 @@
+"""Scores of other systems, as JSON: users' feedback, Langfuse's scores, Phoenix's annotations.
+
+Each is read in the shape that is sent to its system, and in the one that its system gives back;
+several in one object are read one by one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from connectors.echoes import stamped
+from connectors.judging import Judging, ToldScore
+from connectors.members import Members, raw_members
+from optimizer.errors import DecodeFailed, InvalidEvent
+from optimizer.judgements import Judge
+from optimizer.observe.observer import Decoded, Refusal
+from optimizer.settings import ScoreSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from optimizer.judgements import Judgement
+    from optimizer.settings import Settings, SourceSettings
+
+    Content = Mapping[str, Any]
+
+USER_FEEDBACK = "user_feedback"
+MOST_STARS = 5
+STARS = ScoreSettings(name=USER_FEEDBACK, min=0, max=MOST_STARS)  # whole ones, else declare
+# What else comes on the contract's feedback topic; it holds no judgement of a call.
+OTHER_EVENTS = {"performance_metrics", "model_response", "system_health", "experiment_result"}
+SCORE_CREATE = "score-create"  # of Langfuse's batches, beside events that are no scores
+LISTS = ("data", "batch", "events")
+LANGFUSE_LINKS = ("traceId", "observationId", "sessionId", "datasetRunId")
+LANGFUSE_JUDGES = {"ANNOTATION": Judge.HUMAN, "EVAL": Judge.LLM}
+JUDGES = {judge.name: judge for judge in Judge}
+
+
+def is_feedback(content: Content) -> bool:
+    """Tell whether a JSON object is one of these shapes, or holds a list of them."""
+    for name in LISTS:
+        some = content.get(name)
+        if isinstance(some, list):
+            return not some or (isinstance(some[0], dict) and _way(some[0]) is not None)
+    return _way(content) is not None
+
+
+def _way(content: Content) -> Callable[[FeedbackReader, bytes, Content], Judgement | None] | None:
+    """Give who reads an object."""
+    kind = content.get("type")
+    if kind == USER_FEEDBACK or ("request_id" in content and "task_completed" in content):
+        return FeedbackReader.user_feedback
+    if isinstance(kind, str) and (kind in OTHER_EVENTS or isinstance(content.get("body"), dict)):
+        return FeedbackReader.batched
+    if "span_id" in content and isinstance(content.get("result"), dict):
+        return FeedbackReader.annotation
+    if "name" in content and any(name in content for name in LANGFUSE_LINKS):
+        return FeedbackReader.score
+    return None
+
+
+class FeedbackReader:
+    """Reads the scores of one source.
+
+    Args:
+        settings: The settings in force.
+        source: Where they come from; it decides who owns them.
+    """
+
+    def __init__(self, settings: Settings, source: SourceSettings) -> None:
+        self._judging = Judging(settings, source)
+
+    def read(self, body: bytes, content: Content, time: datetime | None = None) -> Decoded:
+        """Read an object for which `is_feedback` holds.
+
+        Args:
+            body: Its bytes.
+            content: The same, read.
+            time: When scores were given that do not tell; None for when their record was taken.
+
+        Returns:
+            Its judgements; what is refused, each as an object alone; and the counts `events`, of
+            objects it holds beside itself, and `other_events`, those without a score.
+        """
+        judged: list[Judgement] = []
+        refused: list[Refusal] = []
+        counts: Counter[str] = Counter()
+        parts = _parts(body, content)
+        counts["events"] += len(parts) - 1
+        for part, one in parts:
+            try:
+                judgement = self._one(part, one)
+            except DecodeFailed as error:
+                detail = str(error).removeprefix(f"{error.reason}: ")
+                refused.append(Refusal(error.reason, detail, part))
+            except InvalidEvent as error:
+                refused.append(Refusal("invalid_event", str(error), part))
+            else:
+                if judgement is None:
+                    counts["other_events"] += 1
+                elif time is not None and judgement.time_ns < 0:
+                    judged.append(judgement._replace(time_ns=_nanoseconds(time)))
+                else:
+                    judged.append(judgement)
+        return Decoded(None, refused, counts, (), judged)
+
+    def _one(self, body: bytes, content: Content) -> Judgement | None:
+        way = _way(content)
+        if way is None:
+            raise DecodeFailed("unknown_event", "it is no score of a shape that is read")
+        return way(self, body, content)
+
+    def user_feedback(self, body: bytes, content: Content) -> Judgement | None:
+        """Read what a user said: a thumb, else 0 to 5 stars, else whether the task was done."""
+        told = Members(content)
+        metadata = told.inside("metadata").content
+        liked, done = content.get("liked"), content.get("task_completed")
+        raw: float | bool | None = liked if isinstance(liked, bool) else told.number("rating")
+        if raw is None and isinstance(done, bool):
+            raw = done
+        if raw is None:
+            return None
+        trace, span = _context(metadata)
+        return self._judging.judgement(
+            ToldScore(
+                identity=(USER_FEEDBACK, told.text("id") or body.decode(errors="replace")),
+                tenant=self._judging.tenant,
+                name=USER_FEEDBACK,
+                raw=raw,
+                scale=STARS if raw in range(MOST_STARS + 1) else None,
+                judge=Judge.HUMAN,
+                time_ns=_time_ns(told, "timestamp"),
+                trace=trace,
+                span=span,
+                response=_text(metadata, "response_id", "gen_ai.response.id"),
+                echo=self._echo(metadata),
+                body=body,
+            )
+        )
+
+    def batched(self, body: bytes, content: Content) -> Judgement | None:
+        """Read an event of Langfuse's ingestion, or one of the contract that holds no score."""
+        if content["type"] != SCORE_CREATE:
+            return None
+        inside = dict(content["body"])
+        inside.setdefault("timestamp", content.get("timestamp"))
+        if not inside.get("id"):
+            inside["id"] = content.get("id")
+        return self.score(body, inside)
+
+    def score(self, body: bytes, content: Content) -> Judgement | None:
+        """Read a score of Langfuse."""
+        told = Members(content)
+        kind, value = told.text("dataType").upper(), content.get("value")
+        if kind == "TEXT":
+            return None
+        metadata = content.get("metadata")
+        pairs = metadata if isinstance(metadata, dict) else {}
+        label = value if isinstance(value, str) else told.text("stringValue")
+        raw = None if isinstance(value, str) or kind == "CATEGORICAL" else _number(value, kind)
+        return self._judging.judgement(
+            ToldScore(
+                identity=("langfuse", told.text("id") or body.decode(errors="replace")),
+                tenant=self._judging.tenant,
+                name=told.text("name"),
+                raw=raw,
+                label=label,
+                judge=LANGFUSE_JUDGES.get(told.text("source").upper()),
+                time_ns=_time_ns(told, "timestamp", "createdAt"),
+                trace=told.text("traceId"),
+                span=told.text("observationId"),
+                echo=self._echo(pairs),
+                body=body,
+            )
+        )
+
+    def annotation(self, body: bytes, content: Content) -> Judgement | None:
+        """Read an annotation of a span, as Phoenix has them."""
+        told, result = Members(content), Members(content).inside("result")
+        score, label = result.content.get("score"), result.text("label")
+        if score is None and not label:
+            return None  # an explanation alone
+        name, span = told.text("name"), told.text("span_id")
+        return self._judging.judgement(
+            ToldScore(
+                identity=("phoenix", span, name, told.text("identifier")),
+                tenant=self._judging.tenant,
+                name=name,
+                raw=score if isinstance(score, bool) else result.number("score"),
+                label=label,
+                judge=JUDGES.get(told.text("annotator_kind").upper()),
+                time_ns=_time_ns(told, "updated_at", "created_at"),
+                span=span,
+                echo=self._echo(told.inside("metadata").content),
+                body=body,
+            )
+        )
+
+    def _echo(self, pairs: Content) -> Any:
+        echoed = stamped(pairs)
+        service = _text(pairs, "service", "service.name")
+        return self._judging.echoes.read(echoed, self._judging.tenant, service)
+
+
+def _parts(body: bytes, content: Content) -> list[tuple[bytes, Content]]:
+    """Give an object, or those of the list it holds, each with its bytes."""
+    name = next((name for name in LISTS if isinstance(content.get(name), list)), "")
+    if not name:
+        return [(body, content)]
+    raws = msgspec.json.decode(raw_members(body)[name], type=list[msgspec.Raw])
+    return [
+        (bytes(raw), one if isinstance(one, dict) else {})
+        for raw, one in zip(raws, content[name], strict=True)
+    ]
+
+
+def _number(value: object, kind: str) -> float | bool | None:
+    if kind == "BOOLEAN" and value in (0, 1):
+        return bool(value)
+    return value if isinstance(value, int | float) else None
+
+
+def _time_ns(told: Members, *names: str) -> int:
+    instant = told.instant(*names)
+    return -1 if instant is None else _nanoseconds(instant)
+
+
+def _nanoseconds(instant: datetime) -> int:
+    return round(instant.timestamp() * 1e6) * 1000
+
+
+def _text(pairs: Content, *names: str) -> str:
+    return next((pairs[name] for name in names if isinstance(pairs.get(name), str)), "")
+
+
+def _context(metadata: Content) -> tuple[str, str]:
+    """Give trace and span id, also of a W3C `traceparent`."""
+    match _text(metadata, "traceparent").split("-"):
+        case [_, trace, span, _]:
+            return trace, span
+    return _text(metadata, "trace_id", "traceId"), _text(metadata, "span_id", "spanId")

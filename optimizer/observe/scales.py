@@ -1,0 +1,87 @@
+"""What a score's value means: each scale and each label becomes a number from 0 to 1.
+
+None of the systems that send scores says what is the best. So nothing is guessed: what is neither
+true, false nor declared in `scores` is set aside.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from optimizer.errors import DecodeFailed
+from optimizer.judgements import MOST_VALUE, Judge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from optimizer.settings import ScoreSettings
+
+_SHOWN = 80
+
+
+class Scales:
+    """The scales of scores by name.
+
+    Args:
+        scores: Those that are declared.
+    """
+
+    def __init__(self, scores: Iterable[ScoreSettings]) -> None:
+        self._scores = {score.name: score for score in scores}
+
+    def value(
+        self,
+        name: str,
+        raw: float | bool | None,  # noqa: FBT001 - a score may be true or false
+        label: str = "",
+        usual: ScoreSettings | None = None,
+    ) -> int:
+        """Give a score in millionths.
+
+        Args:
+            name: What was judged.
+            raw: Its value; None where there is only a label.
+            label: Its label; one that is declared counts before the value.
+            usual: What it means where nothing is declared.
+
+        Raises:
+            DecodeFailed: Nothing says what it means (`unmapped_score`), or it is not on its
+                declared scale (`absurd_score`).
+        """
+        score = self._scores.get(name, usual)
+        if score is not None and label in score.labels:
+            return round(score.labels[label] * MOST_VALUE)
+        if isinstance(raw, bool):
+            good = raw if score is None else raw == score.higher_is_better
+            return MOST_VALUE * good
+        if raw is None:
+            raise DecodeFailed(
+                "unmapped_score",
+                f"{name[:_SHOWN]} is {label[:_SHOWN]!r}: declare what this label stands for, such "
+                f"as {{name: {name[:_SHOWN]}, labels: {{{label[:_SHOWN]}: 1}}}}, in the list "
+                "scores (OPTIMIZER_SCORES)",
+            )
+        if score is None or score.min is None or score.max is None:
+            raise DecodeFailed(
+                "unmapped_score",
+                f"{name[:_SHOWN]} is {raw:g}: declare its scale, such as "
+                f"{{name: {name[:_SHOWN]}, min: 0, max: 1}}, in the list scores (OPTIMIZER_SCORES)",
+            )
+        return _on_scale(raw, score, score.min, score.max)
+
+    def judge(self, name: str, otherwise: Judge = Judge.CODE) -> Judge:
+        """Give who gives a score, as declared."""
+        score = self._scores.get(name)
+        return otherwise if score is None or score.judge is None else Judge[score.judge.name]
+
+
+def _on_scale(raw: float, score: ScoreSettings, least: float, most: float) -> int:
+    if not (math.isfinite(raw) and least <= raw <= most):
+        raise DecodeFailed(
+            "absurd_score",
+            f"{score.name[:_SHOWN]} is {raw:g}: must be from {least:g} to {most:g}, as declared in "
+            "the list scores (OPTIMIZER_SCORES)",
+        )
+    share = (raw - least) / (most - least)
+    return round((share if score.higher_is_better else 1 - share) * MOST_VALUE)
