@@ -34,11 +34,13 @@ class Verdict(NamedTuple):
         calls: Its calls, in order.
         reasons: Why others were refused, in order.
         others: How many spans are no calls.
+        shadowed: How many are calls that another producer reports.
     """
 
     calls: list[Call]
     reasons: list[str]
     others: int
+    shadowed: int
 
 
 def judge(
@@ -50,16 +52,17 @@ def judge(
         PriceTable(prices),
         trust_reported=settings.prices.trust_reported,
     )
-    calls, reasons, others = [], [], 0
+    calls, reasons, others, shadowed = [], [], 0, 0
     for span in spans_of(body):
         try:
-            call = normalizer.normalize(span)
+            reading, call = normalizer.read(span), normalizer.normalize(span)
         except DecodeFailed as failed:
             reasons.append(failed.reason)
         else:
             calls += [call] if call else []
-            others += call is None
-    return Verdict(calls, reasons, others)
+            others += reading is None
+            shadowed += reading is not None and call is None
+    return Verdict(calls, reasons, others, shadowed)
 
 
 def spans_of(body: bytes) -> Iterator[Span]:
@@ -86,6 +89,7 @@ def spans_of(body: bytes) -> Iterator[Span]:
                     first_chunk_ns=chunks[0] if chunks else -1,
                     exception_type=_exception(span.events),
                     cached_apart=dialect.cached_apart,
+                    producer=dialect.producer,
                 )
 
 

@@ -94,8 +94,9 @@ class OtlpDecoder:
         Returns:
             Its calls in the order of their spans; the spans that are calls but cannot be used,
             each as a record of its own; and the counts `spans`, `calls`, `other_spans` (neither
-            calls nor refused), `unpriced`, `unpriced:<model>`, `pooled` (calls whose names are
-            beyond the limits), and where stamps are checked `unsigned` and `badly_signed`.
+            calls nor refused), `shadowed` (another producer reports the calls of their route),
+            `unpriced`, `unpriced:<model>`, `pooled` (calls whose names are beyond the limits), and
+            where stamps are checked `unsigned` and `badly_signed`.
 
         Raises:
             DecodeFailed: Nothing of it can be read.
@@ -144,17 +145,23 @@ class OtlpDecoder:
         alone, refused = self._read_alone(encoding, read.odd, letters)
         parts = [*read.rows, rows_of(alone, kinds)] if alone else read.rows
         rows = join(parts) if parts else rows_of((), kinds)
+        shadowed = rows.place[:0]
+        if kinds.any_shadowed:
+            hidden = kinds.shadowed(rows.kind)
+            shadowed, rows = rows.place[hidden], rows.take(~hidden)
         made = columns(rows, kinds, self._normalizer.prices, letters)
         if self._links is not Links.NONE:
             made = replace(made, links=links_of(rows))
-        return Calls(sum(read.spans), rows.place, rows.kind, made, refused)
+        return Calls(sum(read.spans), rows.place, rows.kind, made, shadowed, refused)
 
     def _decoded(self, calls: Calls, kinds: Kinds) -> Decoded:
         spans, found, refused = calls.spans, len(calls.columns), len(calls.refused)
+        shadowed = len(calls.shadowed)
         counts = {
             "spans": spans,
             "calls": found,
-            "other_spans": spans - found - refused,
+            "shadowed": shadowed,
+            "other_spans": spans - found - shadowed - refused,
             "pooled": kinds.keys.pooled(calls.kind),
             **kinds.doubts(calls.kind),
             **self._unpriced(calls, kinds),
@@ -170,7 +177,7 @@ class OtlpDecoder:
         for place, plan, source in sorted(odd, key=lambda span: span.place):
             try:
                 span = encoding.read_span(letters.span(place), plan.keys, source.attributes)
-                reading = self._normalizer.read(replace(span, cached_apart=plan.cached_apart))
+                reading = self._normalizer.read(plan.mark(span))
             except DecodeFailed as failed:
                 detail = str(failed).removeprefix(f"{failed.reason}: ")
                 refused.append((place, Refusal(failed.reason, detail, letters(place))))

@@ -36,7 +36,7 @@ from connectors.otlp.numbers import MAX_REAL, MAX_WHOLE, Numbers
 from connectors.otlp.parts import Odd, Parts, Read
 from connectors.otlp.shape import Shape, shape_from
 from optimizer.observe.call_ids import SPAN_ID_BYTES, TRACE_ID_BYTES
-from optimizer.observe.normalize import MAX_END_NS
+from optimizer.observe.figures import MAX_END_NS
 from optimizer.observe.values import real, whole
 
 if TYPE_CHECKING:

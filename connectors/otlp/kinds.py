@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from optimizer.observe.keys import KeyTable
     from optimizer.observe.normalize import Kind, Normalizer
     from optimizer.observe.values import Value
+    from optimizer.producers import Producer
 
 NO_CALL = -1
 UNDECIDED = -2  # the words asked for do not tell the arm
@@ -46,7 +47,7 @@ class Facts(NamedTuple):
 
 
 _ALL = len(Facts._fields)
-_PROOF = _ALL  # a row behind the facts; looked at only where stamps are checked
+_PROOF, _SHADOWED = _ALL, _ALL + 1  # rows behind the facts, for few settings ask for them
 
 
 class Kinds:
@@ -55,16 +56,18 @@ class Kinds:
     Attributes:
         keys: Codes of their keys; a key is let into the table with its first call.
         kinds: The kind of each code.
+        any_shadowed: Some of them are shadowed.
     """
 
     def __init__(self, table: KeyTable, normalizer: Normalizer) -> None:
         self.keys = KeyCodes(table)
         self.kinds: list[Kind] = []
         self.signatures = 0
+        self.any_shadowed = False
         self._normalizer = normalizer
         self._codes: dict[Kind, int] = {}
         self._words: dict[bytes, bytes] = {}
-        self._facts = np.zeros((_ALL + 1, 64), np.int64)
+        self._facts = np.zeros((_ALL + 2, 64), np.int64)
 
     def code(self, kind: Kind) -> int:
         """Give the code of a kind, a new one at first sight."""
@@ -83,12 +86,16 @@ class Kinds:
                 kind.slot,
                 self._normalizer.counts_reported(kind),
                 kind.proof,
+                kind.shadowed,
             )
+            self.any_shadowed |= kind.shadowed
         return code
 
-    def read(self, attributes: Mapping[str, Value], resource: Mapping[str, Value]) -> int:
+    def read(
+        self, attributes: Mapping[str, Value], resource: Mapping[str, Value], producer: Producer
+    ) -> int:
         """Give the code of the kind that words tell, `NO_CALL` where it is no call."""
-        kind = self._normalizer.kind(attributes, resource)
+        kind = self._normalizer.kind(attributes, resource, producer)
         return NO_CALL if kind is None else self.code(kind)
 
     def shared(self, raws: tuple[bytes, ...]) -> tuple[bytes, ...]:
@@ -102,6 +109,11 @@ class Kinds:
     def facts(self, codes: NDArray[np.int64]) -> Facts:
         """Give the facts of coded kinds; those of `NO_CALL` mean nothing."""
         return Facts(*self._facts[:_ALL, codes])
+
+    def shadowed(self, codes: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell which calls are shadowed: their routes have them from another producer."""
+        found: NDArray[np.bool_] = self._facts[_SHADOWED, codes] != 0
+        return found
 
     def doubts(self, codes: NDArray[np.int64]) -> dict[str, int]:
         """Count the calls whose stamps are not signed, or not rightly, where that is checked."""

@@ -18,7 +18,7 @@ from connectors.otlp.names import responses
 from connectors.otlp.rows import Rows
 from connectors.otlp.spans import DAMAGED
 from optimizer.observe.columns import STREAMED
-from optimizer.observe.normalize import SECOND_NS
+from optimizer.observe.figures import SECOND_NS
 from optimizer.observe.words import SLOTS
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from connectors.otlp.dialects import Dialect
-    from optimizer.observe.normalize import Normalizer
+    from optimizer.observe.normalize import Normalizer, Span
+    from optimizer.producers import Producer
 
 PROMPTS = ("prompt", "prompt_version")  # also name arms that nobody declared
 MAX_SCOPES = 1_024
@@ -46,6 +47,7 @@ class Plan:
         operations: Keys without which a span is no call.
         only_calls: Nearly all spans are calls.
         cached_apart: Input tokens leave out those of a cache.
+        producer: Who writes them.
         stamped: The words that matter of a call whose arm is stamped, then its own values.
         words: The words that matter of any call, then its own values.
         wholes: How many of its own values are whole numbers, all aliases side by side.
@@ -59,6 +61,7 @@ class Plan:
     operations: tuple[str, ...]
     only_calls: bool
     cached_apart: bool
+    producer: Producer
     stamped: Getter
     words: Getter
     wholes: int
@@ -70,6 +73,10 @@ class Plan:
     def own(self) -> int:
         """How many values a call has that are its own, for none shares them."""
         return self.wholes + self.reals + self.names
+
+    def mark(self, span: Span) -> Span:
+        """Give a span with what is known of who wrote it."""
+        return replace(span, cached_apart=self.cached_apart, producer=self.producer)
 
     def names_operation(self, attributes: Mapping[str, Any]) -> bool:
         """Tell whether a span may be a call."""
@@ -115,6 +122,7 @@ class Plans:
             operations=dialect.aliases("operation"),
             only_calls=dialect.only_calls,
             cached_apart=dialect.cached_apart,
+            producer=dialect.producer,
             stamped=Getter((*stamped, *own)),
             words=Getter((*words, *own)),
             wholes=len(wholes),

@@ -67,6 +67,7 @@ class Calls(NamedTuple):
         place: Where each call's span stands among them, rising.
         kind: Code of each call's kind.
         columns: The calls.
+        shadowed: Where the spans stand whose calls another producer reports, rising.
         refused: The places of spans that cannot be used, and why, in their order.
     """
 
@@ -74,6 +75,7 @@ class Calls(NamedTuple):
     place: Ints
     kind: Ints
     columns: Columns
+    shadowed: Ints
     refused: Sequence[tuple[int, Refusal]]
 
 

@@ -91,6 +91,7 @@ def deal(calls: Calls, run: Run, letters: RunLetters) -> Iterator[Calls]:
     rows = np.searchsorted(calls.place, bounds).tolist()
     refused = [place for place, _ in calls.refused]
     lines = [bisect_left(refused, bound) for bound in bounds]
+    hidden = np.searchsorted(calls.shadowed, bounds).tolist()
     for number, spans in enumerate(run.spans):
         start, stop = rows[number : number + 2]
         place = calls.place[start:stop]
@@ -99,6 +100,7 @@ def deal(calls: Calls, run: Run, letters: RunLetters) -> Iterator[Calls]:
             place,
             calls.kind[start:stop],
             calls.columns.part(start, stop, partial(_raw, letters, place)),
+            calls.shadowed[slice(*hidden[number : number + 2])],
             calls.refused[lines[number] : lines[number + 1]],
         )
 

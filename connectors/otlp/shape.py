@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from optimizer.observe.call_ids import SPAN_ID_BYTES, TRACE_ID_BYTES
-from optimizer.observe.normalize import MAX_END_NS, MAX_LATENCY_NS
+from optimizer.observe.figures import MAX_END_NS, MAX_LATENCY_NS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from optimizer.observe.values import Value
     from optimizer.observe.words import Words
-    from optimizer.settings import RouteSettings, Settings, SourceSettings
+    from optimizer.producers import Producer
+    from optimizer.settings import CountedProducer, RouteSettings, Settings, SourceSettings
 
 PART_DEFAULTS = ("unknown", "default")  # of a service and of a route that nobody named
 MAX_INFERRED = 65_536
@@ -30,10 +31,12 @@ class Claims:
     Attributes:
         tenant_attribute: The resource attribute that names the tenant; None where none may.
         stamps: Takes its stamps, or does not.
+        producer: Whose spans count as calls; None for everybody's.
     """
 
     tenant_attribute: str | None = None
     stamps: StampReader = field(default_factory=StampReader)
+    producer: CountedProducer | None = None
 
 
 NOTHING_MORE = Claims()
@@ -45,6 +48,7 @@ def claims_of(settings: Settings, source: SourceSettings) -> Claims:
     return Claims(
         tenant_attribute=source.tenant_attribute,
         stamps=StampReader(check, settings.stamps.key),
+        producer=settings.telemetry.producer,
     )
 
 
@@ -84,6 +88,12 @@ class Identities:
     def stamps(self) -> StampReader:
         """Give what takes the stamps of calls."""
         return self._claims.stamps
+
+    def shadows(self, route: str, producer: Producer) -> bool:
+        """Tell whether another producer's spans are the calls of a route, so that these are not."""
+        declared = self._routes.get(route)
+        counted = (declared and declared.producer) or self._claims.producer
+        return counted is not None and not counted.takes(producer)
 
     def identify(self, words: Words, tenant: str | None = None) -> CallKey:
         """Give what a call is summed by.

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from optimizer.errors import DecodeFailed
 from optimizer.events import Call
 from optimizer.observe.aliases import ALIASES, EMBEDDINGS
-from optimizer.observe.call_ids import SPAN_ID_BYTES, TRACE_ID_BYTES, call_ids
-from optimizer.observe.price import MAX_TOKENS, Usage
+from optimizer.observe.call_ids import call_ids
+from optimizer.observe.figures import latency_of, reported_of, tokens_of, ttft_of
+from optimizer.observe.price import Usage
 from optimizer.observe.stamps import Proof
-from optimizer.observe.values import first, real, whole
+from optimizer.observe.values import first, whole
 from optimizer.observe.words import as_slot, read_words, without_module
+from optimizer.producers import Producer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
     from optimizer.observe.price import Priced, PriceTable
     from optimizer.observe.values import Value
 
-SECOND_NS = 1_000_000_000
-MAX_END_NS = 1 << 62  # the year 2116
-MAX_LATENCY_NS = 86_400 * SECOND_NS
-MAX_COST_USD = 1e6
 UNKNOWN_ERROR = "_OTHER"  # the conventions' name for an error without one
 
 
@@ -50,6 +47,7 @@ class Span:
         first_chunk_ns: When its first event came that marks a token; -1 without one.
         exception_type: Of its last exception event; `""` without one.
         cached_apart: Whoever wrote it leaves tokens of a cache out of the input tokens.
+        producer: Whoever wrote it.
     """
 
     trace_id: bytes
@@ -62,6 +60,7 @@ class Span:
     first_chunk_ns: int = -1
     exception_type: str = ""
     cached_apart: bool = False
+    producer: Producer = Producer.OTHER
 
 
 class Kind(NamedTuple):
@@ -77,6 +76,7 @@ class Kind(NamedTuple):
         error_type: What `error.type` says.
         slot: The slot their resource is stamped with; where stamps are checked, their own.
         proof: What the signature of their stamp says.
+        shadowed: Another producer reports the calls of their route.
     """
 
     key: CallKey
@@ -88,6 +88,7 @@ class Kind(NamedTuple):
     error_type: str
     slot: int
     proof: Proof = Proof.SOUND
+    shadowed: bool = False
 
     @property
     def silent_tokens_out(self) -> int:
@@ -150,16 +151,22 @@ class Normalizer:
         """Tell whether a stamp counts by its signature; its slot then belongs to its kind."""
         return self.identities.stamps.checks
 
-    def kind(self, attributes: Mapping[str, Value], resource: Mapping[str, Value]) -> Kind | None:
+    def kind(
+        self,
+        attributes: Mapping[str, Value],
+        resource: Mapping[str, Value],
+        producer: Producer = Producer.OTHER,
+    ) -> Kind | None:
         """Read all of a call that is words, None for a span that is no call."""
         words = read_words(attributes, resource)
         if words is None:
             return None
         tenant = self.identities.tenant_of(resource)
         words, proof = self.identities.stamps.read(words, tenant, attributes, resource)
+        key = self.identities.identify(words, tenant)
         models = tuple(dict.fromkeys(filter(None, (words.response_model, words.request_model))))
         return Kind(
-            key=self.identities.identify(words, tenant),
+            key=key,
             operation=words.operation,
             model=models[0] if models else "",
             provider=words.provider,
@@ -170,6 +177,7 @@ class Normalizer:
             error_type=words.error_type,
             slot=words.slot,
             proof=proof,
+            shadowed=self.identities.shadows(key.route, producer),
         )
 
     def read(self, span: Span) -> Reading | None:
@@ -181,12 +189,12 @@ class Normalizer:
         Raises:
             DecodeFailed: It is a call, but cannot be one like this.
         """
-        kind = self.kind(span.attributes, span.resource)
+        kind = self.kind(span.attributes, span.resource, span.producer)
         if kind is None:
             return None
-        latency_ns = _latency(span)
+        latency_ns = latency_of(span)
         tokens_in, tokens_out, cached, written = (
-            _tokens(span, name)
+            tokens_of(span, name)
             for name in ("tokens_in", "tokens_out", "tokens_cached", "cache_write")
         )
         cached, written = max(cached, 0), max(written, 0)
@@ -202,7 +210,7 @@ class Normalizer:
             ids=span.trace_id + span.span_id,
             end_ns=span.end_ns,
             latency_ns=latency_ns,
-            ttft_ns=_ttft(span) if kind.streamed else -1,
+            ttft_ns=ttft_of(span) if kind.streamed else -1,
             tokens_in=tokens_in,
             tokens_out=kind.silent_tokens_out if tokens_out < 0 else tokens_out,
             tokens_cached=cached,
@@ -210,7 +218,7 @@ class Normalizer:
             slot=kind.slot if slot < 0 else slot,
             failed=failed,
             error_type=error_type if failed else "",
-            reported_nusd=_reported(span) if self.counts_reported(kind) else -1,
+            reported_nusd=reported_of(span) if self.counts_reported(kind) else -1,
         )
 
     def counts_reported(self, kind: Kind) -> bool:
@@ -220,11 +228,14 @@ class Normalizer:
     def normalize(self, span: Span) -> Call | None:
         """Read a span as a call, with id and cost; the slow way, for few.
 
+        Returns:
+            None for a span that is no call, or whose route has its calls from another producer.
+
         Raises:
             DecodeFailed: As `read`.
         """
         reading = self.read(span)
-        if reading is None:
+        if reading is None or reading.kind.shadowed:
             return None
         kind = reading.kind
         return Call(
@@ -250,50 +261,3 @@ class Normalizer:
             return reading.reported_nusd
         usage = Usage(*(np.array([getattr(reading, name)]) for name in Usage._fields))
         return int(self.prices.cost(np.array([reading.kind.priced.history]), usage)[0])
-
-
-def _latency(span: Span) -> int:
-    """Check a span's ids and times, and give how long it took."""
-    if (len(span.trace_id), len(span.span_id)) != (TRACE_ID_BYTES, SPAN_ID_BYTES):
-        lengths = f"{len(span.trace_id)} and {len(span.span_id)}"
-        raise DecodeFailed("bad_ids", f"ids of {lengths} bytes: must be of 16 and 8")
-    if not any(span.trace_id) or not any(span.span_id):
-        raise DecodeFailed("bad_ids", "an id is all zeros")
-    if not (0 < span.start_ns <= MAX_END_NS and 0 < span.end_ns <= MAX_END_NS):
-        times = f"from {span.start_ns} to {span.end_ns} ns"
-        raise DecodeFailed("absurd_time", f"{times}: both must be given and before 2116")
-    latency_ns = span.end_ns - span.start_ns
-    if latency_ns < 0:
-        raise DecodeFailed("ends_before_start", f"ends {-latency_ns} ns before it starts")
-    if latency_ns > MAX_LATENCY_NS:
-        raise DecodeFailed("absurd_time", f"took {latency_ns / 1e9:.0f} s: at most a day can be")
-    return latency_ns
-
-
-def _tokens(span: Span, name: str) -> int:
-    """Give a number of tokens, -1 when it is not told."""
-    count = first(span.attributes, ALIASES[name], whole)
-    if count is None:
-        return -1
-    if not 0 <= count <= MAX_TOKENS:
-        raise DecodeFailed("absurd_tokens", f"{name} is {count}: must be in 0 to {MAX_TOKENS}")
-    return count
-
-
-def _ttft(span: Span) -> int:
-    """Give a streamed call's time to the first token, told as attribute or by an event."""
-    seconds = first(span.attributes, ALIASES["ttft"], real)
-    if seconds is None:
-        in_time = span.start_ns <= span.first_chunk_ns <= span.end_ns
-        return span.first_chunk_ns - span.start_ns if in_time else -1
-    if not 0 <= seconds <= MAX_LATENCY_NS / SECOND_NS:  # false for NaN
-        raise DecodeFailed("absurd_ttft", f"time to first token is {seconds} s")
-    return round(seconds * SECOND_NS)
-
-
-def _reported(span: Span) -> int:
-    """Give the cost a producer reports. Zero is what it writes when it knows no price."""
-    cost_usd = first(span.attributes, ALIASES["reported_cost"], real)
-    if cost_usd is None or not 0 < cost_usd <= MAX_COST_USD:  # true for NaN
-        return -1
-    return round(cost_usd * SECOND_NS)

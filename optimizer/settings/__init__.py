@@ -1,7 +1,13 @@
 """Every knob: default, unit, range; a mapping is validated with all its faults at once."""
 
 from optimizer.settings.attribution import AttributionSettings, LinkIndex
-from optimizer.settings.claims import LimitSettings, StampCheck, StampSettings
+from optimizer.settings.claims import (
+    CountedProducer,
+    LimitSettings,
+    StampCheck,
+    StampSettings,
+    TelemetrySettings,
+)
 from optimizer.settings.dead_letters import DeadLetterSettings, LetterBytes
 from optimizer.settings.example_file import example
 from optimizer.settings.faults import MASK, masked, nearest, unknown
@@ -52,6 +58,7 @@ __all__ = [
     "Autonomy",
     "ConstraintSettings",
     "CostPerformanceConfig",
+    "CountedProducer",
     "DatabaseSettings",
     "DeadLetterSettings",
     "DecisionSettings",
@@ -82,6 +89,7 @@ __all__ = [
     "StampSettings",
     "StrategyConfig",
     "StreamSettings",
+    "TelemetrySettings",
     "Text",
     "Thresholds",
     "TrafficAllocationStrategy",

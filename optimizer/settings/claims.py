@@ -5,10 +5,54 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from optimizer.producers import Producer
 from optimizer.settings.kinds import NO_LINE, Choice, Number, Text
 from optimizer.settings.knobs import knob
 
 LEAST_KEY = 16  # characters
+
+
+class CountedProducer(StrEnum):
+    """Whose spans count as calls, where several watch the same ones: a family, or one of a kind."""
+
+    GATEWAY = "gateway"
+    SDK = "sdk"  # whatever is no gateway
+    OPTIMIZER = Producer.OPTIMIZER
+    LITELLM = Producer.LITELLM
+    OPENLLMETRY = Producer.OPENLLMETRY
+    OPENINFERENCE = Producer.OPENINFERENCE
+    OPENLIT = Producer.OPENLIT
+    OTEL = Producer.OTEL
+    ANTHROPIC = Producer.ANTHROPIC
+    OTHER = Producer.OTHER
+
+    def takes(self, producer: Producer) -> bool:
+        """Tell whether the spans of a producer count."""
+        match self:
+            case CountedProducer.GATEWAY:
+                return producer.is_gateway
+            case CountedProducer.SDK:
+                return not producer.is_gateway
+            case _:
+                return self.value == producer.value
+
+
+PRODUCER = Choice(CountedProducer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetrySettings:
+    """What telemetry counts."""
+
+    producer: CountedProducer | None = field(
+        default=None,
+        metadata=knob(
+            "Whose spans count as calls, where a gateway and its callers report the same ones; "
+            "null counts all",
+            PRODUCER,
+            null=True,
+        ),
+    )
 
 
 class StampCheck(StrEnum):

@@ -41,6 +41,7 @@ ROUTE: Mapping[str, Any] = {
     },
     "candidates": [{"model": "gpt-4o-mini", "latency_p95_ms": 1800}],
     "cells": ["short", "long"],
+    "producer": "gateway",
     "thresholds": {"latency_p95_ms": 4000},
 }
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from optimizer.models import Arm, ModelConfig, TaskType, preset
+from optimizer.settings.claims import PRODUCER, CountedProducer
 from optimizer.settings.kinds import PART, PROSE, Choice, Names, Number, Parameters, Switch, Text
 from optimizer.settings.knobs import Group, Items, Knob, declared, knob, members
 from optimizer.settings.strategies import Thresholds
@@ -81,6 +82,7 @@ class RouteSettings:
         incumbent: What serves it today; None when telemetry shall tell.
         candidates: What could serve it instead.
         cells: The discrete contexts its calls may carry.
+        producer: Whose spans count as its calls; None for what `telemetry.producer` says.
         thresholds: Those of `strategies.thresholds`, with what the route overrides.
     """
 
@@ -112,6 +114,10 @@ class RouteSettings:
     )
     cells: tuple[str, ...] = field(
         default=(), metadata=knob("Discrete contexts its calls may carry", Names(most=64))
+    )
+    producer: CountedProducer | None = field(
+        default=None,
+        metadata=knob("Overrides telemetry.producer for this route", PRODUCER, null=True),
     )
     thresholds: Thresholds = field(
         default_factory=Thresholds,

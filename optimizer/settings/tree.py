@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from optimizer.settings.attribution import AttributionSettings
-from optimizer.settings.claims import LimitSettings, StampSettings
+from optimizer.settings.claims import LimitSettings, StampSettings, TelemetrySettings
 from optimizer.settings.dead_letters import DeadLetterSettings
 from optimizer.settings.kinds import Choice
 from optimizer.settings.knobs import Items, Knob, declared, knob, members, walk
@@ -58,6 +58,7 @@ class Settings:
     decisions: DecisionSettings = field(default_factory=DecisionSettings)
     constraints: ConstraintSettings = field(default_factory=ConstraintSettings)
     prices: PriceSettings = field(default_factory=PriceSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     stamps: StampSettings = field(default_factory=StampSettings)
     sentinel: SentinelSettings = field(default_factory=SentinelSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)

@@ -156,5 +156,6 @@ def _route(given: Mapping[str, Any], thresholds: Thresholds) -> RouteSettings:
         incumbent=arm_of(given["incumbent"], task) if "incumbent" in given else None,
         candidates=tuple(arm_of(arm, task) for arm in given.get("candidates", [])),
         cells=given.get("cells", ()),
+        producer=given.get("producer"),
         thresholds=_filled(thresholds, given.get("thresholds", {})),
     )

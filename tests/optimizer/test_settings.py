@@ -71,6 +71,7 @@ constraints: {max_error_rate_pct: 5, max_latency_p95_ms: 3000, min_quality: 0.75
   min_minutes_between_changes: 30, approval_above_daily_usd: 100, preferred_models: [],
   preferred_providers: []}
 prices: {overrides: null, trust_reported: false}
+telemetry: {producer: null}
 stamps: {check: "off", key: null}
 limits: {routes: 1000, arms: 64}
 sentinel: {expiry_secs: 900, webhook_key: null}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from optimizer.observe.stamps import Stamp, sign
 from optimizer.windows import WindowSummary
 from tests.settings_probes.probe import Probe
-from tests.settings_probes.telemetry import a_span, as_record, counts_of, outputs_of
+from tests.settings_probes.telemetry import a_request, a_span, as_record, counts_of, outputs_of
 
 if TYPE_CHECKING:
     from optimizer.settings import Settings
@@ -46,6 +46,18 @@ def names(part: str, settings: Settings) -> list[str]:
 
 
 ROUTES = ["acme/shop/one", "acme/shop/three", "acme/shop/two"]
+
+
+def counted(settings: Settings) -> tuple[int, int]:
+    """How many of a gateway's call and its caller's two are counted, and how many shadowed."""
+    requests = (a_request(a_span(1), scope="litellm"), a_request(a_span(2), a_span(3), scope="sdk"))
+    records = [
+        as_record(offset=offset)._replace(body=request) for offset, request in enumerate(requests)
+    ]
+    counts = counts_of(settings, records)
+    return counts["counted"], counts["shadowed"]
+
+
 TAKEN, IGNORED = {"default/shop/answer"}, {"default/shop/default"}
 PROBES = (
     Probe(
@@ -68,6 +80,15 @@ PROBES = (
         partial(told, "badly_signed"),
         (0, 1),
         {"stamps": {"check": "preferred"}},
+    ),
+    Probe("telemetry.producer", ("gateway", None), counted, ((1, 2), (3, 0))),
+    Probe("telemetry.producer", ("sdk", "litellm"), counted, ((2, 1), (1, 2))),
+    Probe(
+        "routes[].producer",
+        ("gateway", None),
+        counted,
+        ((1, 2), (2, 1)),
+        {"routes": [{"route": "default/shop/answer"}], "telemetry": {"producer": "sdk"}},
     ),
     Probe(
         "limits.routes",
