@@ -45,7 +45,7 @@ def is_feedback(content: Content) -> bool:
     for name in LISTS:
         some = content.get(name)
         if isinstance(some, list):
-            return not some or (isinstance(some[0], dict) and _way(some[0]) is not None)
+            return bool(some) and isinstance(some[0], dict) and _way(some[0]) is not None
     return _way(content) is not None
 
 
