@@ -37,7 +37,7 @@ class RecordDecoder:
         self._source = source
         links = Links[settings.attribution.index.name]
         self._spans = OtlpDecoder(settings, prices, source.tenant, links, claims)
-        self._outside = OutsideReader(settings, source)
+        self._outside = OutsideReader(settings, source, self._spans)
         self._evaluations = EvaluationReader(settings, source)
 
     def decode_many(self, records: Sequence[Record], table: KeyTable) -> Sequence[Decoded] | None:
@@ -57,7 +57,7 @@ class RecordDecoder:
             case RecordKind.OTLP:
                 return self._spans.decode(body, table)
             case RecordKind.EVENT:
-                return self._outside.decode(record)
+                return self._outside.decode(record, table)
             case RecordKind.SCORE | RecordKind.ALERT | RecordKind.ORDER:
                 return told(owned(read_event(body), self._source), body)
             case RecordKind.LOGS:

@@ -105,15 +105,19 @@ class Members(NamedTuple):
         return tuple(filter(None, (listed.text(place) for place in items)))
 
     def word(self, name: str) -> str:
-        """Give a name such as `latency_spike`, also of `LatencySpike` and `{"custom": name}`.
+        """Give a name such as `latency_spike`, also of `LatencySpike`; else as `name`."""
+        return as_word(self.name(name))
+
+    def name(self, name: str) -> str:
+        """Give a name, also of `{"custom": name}`.
 
         Raises:
             InvalidEvent: It is neither text nor `{"custom": text}`.
         """
         value = self.content.get(name)
         if isinstance(value, Mapping):
-            return as_word(Members(value, f"{self.place}{name}.").text("custom"))
-        return as_word(self.text(name))
+            return Members(value, f"{self.place}{name}.").text("custom")
+        return self.text(name)
 
     def number(self, *names: str) -> float | None:
         """Give the first of several numbers that is told, also from text; None for none.

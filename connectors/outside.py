@@ -19,13 +19,18 @@ from connectors.judging import judgement_of
 from connectors.members import parsed
 from connectors.sentinel import Around, is_anomaly, read_anomaly
 from connectors.signatures import check_signature
+from connectors.telemetry_events import CallSpan, as_request, is_call, read_call
 from optimizer.errors import DecodeFailed, InvalidEvent
 from optimizer.events import FeedbackEvent, Order, Score
+from optimizer.observe.columns import RecordKind
 from optimizer.observe.observer import Decoded, Refusal
 
 if TYPE_CHECKING:
-    from optimizer.judgements import Judgement
+    from collections.abc import Sequence
+
+    from connectors.otlp import OtlpDecoder
     from optimizer.observe.columns import Record
+    from optimizer.observe.keys import KeyTable
     from optimizer.settings import Settings, SourceSettings
 
 OURS = ("score", "alert", "order")
@@ -38,38 +43,49 @@ class OutsideReader:
     Args:
         settings: The settings in force.
         source: Where the records come from; it decides who owns what they tell.
+        spans: Reads calls, once they are written as spans.
     """
 
-    def __init__(self, settings: Settings, source: SourceSettings) -> None:
+    def __init__(self, settings: Settings, source: SourceSettings, spans: OtlpDecoder) -> None:
         self._source = source
+        self._spans = spans
         self._webhook_key = settings.sentinel.webhook_key
         self._feedback = FeedbackReader(settings, source)
 
-    def decode(self, record: Record) -> Decoded:
-        """Read a record; what cannot be read of it is refused object by object."""
-        body = record.body if isinstance(record.body, bytes) else b""
-        stamp = _instant(record.stamp_ns)
-        judged: list[Judgement] = []
-        events: list[FeedbackEvent] = []
-        refused: list[Refusal] = []
-        counts: Counter[str] = Counter()
-        for part in _objects(body):
-            counts["events"] += 1
-            try:
-                said = self._read(part, Around(time=stamp))
-            except DecodeFailed as error:
-                refused.append(Refusal(error.reason, str(error), part))
-            except InvalidEvent as error:
-                refused.append(Refusal("invalid_event", str(error), part))
-            else:
-                events += said.events
-                judged += said.judgements
-                refused += said.refused
-                counts.update(said.counts)
-                counts["other_events"] += not (said.events or said.judgements or said.counts)
-        return Decoded(None, refused, counts, events, judged)
+    def decode(self, record: Record, table: KeyTable) -> Decoded:
+        """Read a record; what cannot be read of it is refused object by object.
 
-    def _read(self, body: bytes, around: Around) -> Decoded:
+        Args:
+            record: The record.
+            table: Codes of the keys in the columns of calls.
+        """
+        body = record.body if isinstance(record.body, bytes) else b""
+        around = Around(time=_instant(record.stamp_ns))
+        calls: list[CallSpan] = []
+        parts = [self._part(part, around, calls) for part in _objects(body)]
+        return _joined([*parts, self._called(calls, table)] if calls else parts)
+
+    def _part(self, body: bytes, around: Around, calls: list[CallSpan]) -> Decoded:
+        """Read one object; a call is put with the other calls of the record."""
+        try:
+            said = self._read(body, around)
+        except DecodeFailed as error:
+            return Decoded(None, (Refusal(error.reason, str(error), body),), {"events": 1})
+        except InvalidEvent as error:
+            return Decoded(None, (Refusal("invalid_event", str(error), body),), {"events": 1})
+        if isinstance(said, CallSpan):
+            calls.append(said)
+            return Decoded(None, (), {"events": 1, "call_events": 1})
+        nothing = not (said.events or said.judgements or said.counts or said.refused)
+        counts = {"other_events": 1} if nothing else said.counts
+        return said._replace(counts=Counter(counts) + Counter(events=1))
+
+    def _called(self, calls: Sequence[CallSpan], table: KeyTable) -> Decoded:
+        decoded = self._spans.decode(as_request(calls), table)
+        refused = [one._replace(kind=RecordKind.OTLP) for one in decoded.refused]
+        return decoded._replace(refused=refused)
+
+    def _read(self, body: bytes, around: Around) -> Decoded | CallSpan:
         content = _object(body)
         if is_cloud_event(content):
             wrapped = unwrap(body, content)
@@ -79,11 +95,13 @@ class OutsideReader:
             check_signature(body, self._webhook_key)
         if _is_ours(content, *OURS):
             return self._own(body)
-        if is_feedback(content):
-            return self._feedback.read(body, content, around.time)
         if is_anomaly(content):
             read = read_anomaly(body, content, self._source.tenant, around)
             return Decoded(None, (), {}, read)
+        if is_call(content):
+            return read_call(content, around.time)
+        if is_feedback(content):
+            return self._feedback.read(body, content, around.time)
         names = ", ".join(sorted(content)[:SHOWN_KEYS])
         raise DecodeFailed("unknown_event", f"nobody reads an object with {names or 'no members'}")
 
@@ -92,6 +110,20 @@ class OutsideReader:
         if isinstance(event.data, Order):
             raise DecodeFailed("order_from_outside", "orders are given by order records alone")
         return told(event, body)
+
+
+def _joined(parts: Sequence[Decoded]) -> Decoded:
+    """Put together what the objects of a record say; one part at most has columns."""
+    counts: Counter[str] = Counter()
+    for part in parts:
+        counts.update(part.counts)
+    return Decoded(
+        columns=next((part.columns for part in parts if part.columns is not None), None),
+        refused=[one for part in parts for one in part.refused],
+        counts=counts,
+        events=[one for part in parts for one in part.events],
+        judgements=[one for part in parts for one in part.judgements],
+    )
 
 
 def told(event: FeedbackEvent, body: bytes) -> Decoded:
