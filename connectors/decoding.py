@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from connectors.codecs import read_event
 from connectors.otlp import OtlpDecoder
 from connectors.otlp.evaluations import EvaluationReader
+from connectors.otlp.metrics import MetricsDecoder
 from connectors.outside import OutsideReader, owned, told
 from optimizer.errors import DecodeFailed
 from optimizer.observe.columns import Record, RecordKind
@@ -39,6 +40,7 @@ class RecordDecoder:
         self._spans = OtlpDecoder(settings, prices, source.tenant, links, claims)
         self._outside = OutsideReader(settings, source, self._spans)
         self._evaluations = EvaluationReader(settings, source)
+        self._metrics = MetricsDecoder(self._spans.normalizer)
 
     def decode_many(self, records: Sequence[Record], table: KeyTable) -> Sequence[Decoded] | None:
         """Read small records of calls at once; None where they must be read one by one."""
@@ -58,6 +60,8 @@ class RecordDecoder:
                 return self._spans.decode(body, table)
             case RecordKind.EVENT:
                 return self._outside.decode(record, table)
+            case RecordKind.METRICS:
+                return self._metrics.decode(body)
             case RecordKind.SCORE | RecordKind.ALERT | RecordKind.ORDER:
                 return told(owned(read_event(body), self._source), body)
             case RecordKind.LOGS:

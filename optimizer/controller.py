@@ -211,7 +211,8 @@ def _served(records: Mapping[str, Record], scene: Scene) -> dict[str, Served]:
 
 def _one_served(arm: str, one: Record, newest: WindowSummary | None) -> Served:
     current_calls = newest.calls - newest.errors if newest else 0
-    enough = newest is not None and not newest.biased and current_calls >= CURRENT_CALLS
+    told = newest is not None and not newest.biased and not newest.metered
+    enough = told and current_calls >= CURRENT_CALLS
     return Served(
         profile=profile(arm, one, datetime.fromtimestamp(one.end * 60, UTC)),
         mix=Mix(

@@ -6,6 +6,11 @@ correction, late calls of a pane already sealed, is taken by each window that en
 partition's own watermark as it was when they came. That depends on the order within one partition
 only: a window that such a correction may not enter can still be open because another partition
 lags, and must not take it.
+
+Calls known from metrics alone wait beside the minute they are in. When it closes they go into it,
+but for those of routes that spans told of within the hour before its end: they are the same calls.
+Of a late call its telling counts as of the watermark it met, again so that the interleaving of
+partitions cannot matter.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optimizer.panes import FINAL_NS, MINUTE_NS, Mark, Pane
 from optimizer.tally import ClosedTally, Tally
+from optimizer.told import Told
 from optimizer.windows import WindowKind
 
 if TYPE_CHECKING:
@@ -70,13 +76,19 @@ class Windows:
         self._ring_late: list[tuple[int, int, Tally]] = []  # minute, late_at_ns, calls
         self._quarters: dict[int, Tally] = {}
         self._hours: dict[int, Tally] = {}
+        self._metered: dict[int, Tally] = {}
+        self._told = Told()
 
     def add(self, pane: Pane) -> None:
         """Add a sealed pane or a correction."""
         minute = pane.start_ns // MINUTE_NS
+        if pane.metered:
+            self._metered.setdefault(minute, Tally()).add(pane)
+            return
         if pane.late_at_ns < (minute + 1) * MINUTE_NS:
             self._minutes.setdefault(minute, Tally()).add(pane)
             return
+        self._told.late(pane)
         if pane.late_at_ns < (minute + SLIDING_MINUTES) * MINUTE_NS:
             late = Tally()
             late.add(pane)
@@ -103,10 +115,10 @@ class Windows:
 
     def _close_until(self, until: int) -> Iterator[Closing]:
         if self._closed < 0:
-            self._closed = min(self._minutes, default=until)
+            self._closed = self._first(until)
         while self._closed < until:
             if self._closed - self._latest > FORGET_MINUTES:
-                self._closed = min(until, min(self._minutes, default=until))
+                self._closed = min(until, self._first(until))
                 if self._closed == until:
                     return
             minute = self._closed
@@ -114,16 +126,20 @@ class Windows:
             if self._speaks(minute):
                 yield Closing((minute + 1) * MINUTE_NS, list(self._close(minute)))
 
+    def _first(self, until: int) -> int:
+        """Give the first minute that holds anything."""
+        return min((*self._minutes, *self._metered), default=until)
+
     def _speaks(self, minute: int) -> bool:
         """Tell whether a minute is closed: all are while calls come, few in a long silence."""
-        if minute in self._minutes:
+        if minute in self._minutes or minute in self._metered:
             self._latest = minute
         silence = minute - self._latest
         return silence <= QUIET_MINUTES or (minute + 1) % HOUR_MINUTES == 0
 
     def _close(self, minute: int) -> Iterator[Closed]:
         """Close a minute and the windows that end with it."""
-        closed = self._minutes.pop(minute, Tally()).close()
+        closed = self._close_minute(minute)
         if closed.names:
             self._ring[minute] = closed.of_latencies()
             yield _closed(WindowKind.MINUTE, minute, 1, closed)
@@ -139,6 +155,17 @@ class Windows:
             yield from self._close_quarter(minute // QUARTER_MINUTES)
         if (minute + 1) % HOUR_MINUTES == 0:
             yield from self._close_hour(minute // HOUR_MINUTES)
+
+    def _close_minute(self, minute: int) -> ClosedTally:
+        """Close a minute, and add what only metrics know of it."""
+        tally = self._minutes.pop(minute, Tally())
+        closed = tally.close()
+        told = self._told.until(minute, closed)
+        metered = self._metered.pop(minute, None)
+        if metered is None:
+            return closed
+        tally.add_closed(metered.close().shadowed_by(told))
+        return tally.close()
 
     def _close_quarter(self, quarter: int, *, partial: bool = False) -> Iterator[Closed]:
         tally = self._quarters.pop(quarter, None)
@@ -171,7 +198,7 @@ class Windows:
     def _close_rest(self) -> Iterator[Closing]:
         """Close the windows that the end of a replay cut short; one closing, of those alone."""
         rest: list[Closed] = []
-        for minute in sorted(self._minutes):
+        for minute in sorted({*self._minutes, *self._metered}):
             rest += (closed._replace(partial=True) for closed in self._close(minute))
         for quarter in sorted(self._quarters):
             rest += self._close_quarter(quarter, partial=True)
@@ -197,6 +224,8 @@ class Windows:
             "closed": self._closed,
             "latest": self._latest,
             "minutes": {at: tally.dump() for at, tally in self._minutes.items()},
+            "metered": {at: tally.dump() for at, tally in self._metered.items()},
+            "told": self._told.dump(),
             "ring_late": late,
             **rest,
         }
@@ -213,6 +242,9 @@ class Windows:
         windows._closed = state["closed"]
         windows._latest = state["latest"]
         windows._minutes = {at: Tally.load(tally) for at, tally in state["minutes"].items()}
+        if "told" in state:  # version 1 knew no metrics
+            metered = {at: Tally.load(tally) for at, tally in state["metered"].items()}
+            windows._metered, windows._told = metered, Told(*state["told"])
         for name in ("quarters", "hours"):
             tallies = {at: Tally.load(pieces.fetch(piece)) for at, piece in state[name].items()}
             setattr(windows, f"_{name}", tallies)

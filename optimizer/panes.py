@@ -54,6 +54,10 @@ DERIVED = (
     "calls_milli",  # thousandths of the calls that these stand for
     "spend_nusd",  # what those cost, as an estimate
     "biased",  # calls that were chosen for how they went
+    "metered",  # calls known from metrics alone
+    "timed",  # successful calls whose own latency is known
+    "blurred",  # successful calls that only a coarse histogram tells the latency of
+    "shadowed",  # calls in metrics that were not counted, for spans tell of their route
 )
 SUMS = (*MEASURED, *DERIVED)
 AT = {name: place for place, name in enumerate(SUMS)}
@@ -100,6 +104,7 @@ def derive(measured: Ints, weight: Weight = ITSELF) -> Ints:
     sums[:, AT["calls_milli"]] = calls * weight.milli
     sums[:, AT["spend_nusd"]] = cost_nusd * whole + (cost_nusd * rest + 500) // 1000
     sums[:, AT["biased"]] = calls * weight.biased
+    sums[:, AT["timed"]] = calls - measured[:, AT["errors"]]
     return sums
 
 
@@ -131,6 +136,7 @@ class Pane:
         slot_sums: (lines, len(SLOT_SUMS)).
         codes: Sketch codes, rising.
         counts: How often each code was seen.
+        metered: Its calls are known from metrics alone; it has no cells, slots or corrections.
     """
 
     partition: str
@@ -145,6 +151,7 @@ class Pane:
     slot_sums: Ints
     codes: Ints
     counts: Ints
+    metered: bool = False
 
 
 class Mark(NamedTuple):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _LN2 = np.log(2.0)
+MOST_BLURRED_PERCENT = 1  # of latencies; with more, the 99th percentile may be anywhere
 _UNIT = 1 << 16  # logs are summed in units of 2^-16
 _LN_NS_PER_MS = float(np.log(1e6))
 _LN_NUSD_PER_MICRO_USD = float(np.log(1e3))
@@ -62,11 +63,12 @@ def summarize(closed: Closed, limit_ms: Callable[[str], float]) -> list[WindowSu
 def _fields(of: dict[str, Ints], sketches: _Sketches, limits_ms: list[float]) -> dict[str, Any]:
     """Work out each field of the summaries, a column of all rows."""
     good = of["calls"] - of["errors"]
-    latency = _logs(of, "latency", good, _LN_NS_PER_MS)
+    latency = _logs(of, "latency", of["timed"], _LN_NS_PER_MS)
     cost = _logs(of, "cost", of["billed"], _LN_NUSD_PER_MICRO_USD)
     score = _scores(of)
+    told = np.where(of["blurred"] * 100 > good * MOST_BLURRED_PERCENT, 0, good)
     quantiles = {
-        f"latency_p{share}_ms": _maybe(sketches.quantile(LATENCY, share / 100) / 1e6, good)
+        f"latency_p{share}_ms": _maybe(sketches.quantile(LATENCY, share / 100) / 1e6, told)
         for share in (50, 95, 99)
     }
     plain = (
@@ -84,7 +86,7 @@ def _fields(of: dict[str, Ints], sketches: _Sketches, limits_ms: list[float]) ->
         **quantiles,
         "latency_mean_ms": _maybe(of["latency_ns"] / np.maximum(good, 1) / 1e6, good),
         "latency_slow": sketches.above(LATENCY, limits_ms),
-        "latency_log": _maybe(latency.mean, good),
+        "latency_log": _maybe(latency.mean, of["timed"]),
         "latency_log_sd": latency.sd,
         "ttft_p95_ms": _maybe(sketches.quantile(TTFT, 0.95) / 1e6, of["ttft_calls"]),
         "cost_usd": of["cost_nusd"] / 1e9,
@@ -92,6 +94,9 @@ def _fields(of: dict[str, Ints], sketches: _Sketches, limits_ms: list[float]) ->
         "spend_usd": of["spend_nusd"] / 1e9,
         "estimated": of["calls_milli"] != 1000 * of["calls"],
         "biased": of["biased"],
+        "metered": of["metered"],
+        "metered_shadowed": of["shadowed"],
+        "latency_unknown": _unknown(of["blurred"], good - told, good),
         "cost_log": _maybe(cost.mean, of["billed"]),
         "cost_log_sd": cost.sd,
         "score_mean": _maybe(score.mean, of["scores"]),
@@ -104,6 +109,18 @@ def instant(nanoseconds: int) -> datetime:
     return datetime.fromtimestamp(nanoseconds // 10**9, UTC).replace(
         microsecond=nanoseconds % 10**9 // 1000
     )
+
+
+def _unknown(blurred: Ints, untold: Ints, good: Ints) -> list[str]:
+    """Say of each row why its quantiles are not told; `""` where they are, or there are none."""
+    return [
+        f"{hidden:,} of {calls:,} stand in histogram buckets wider than a factor of two"
+        if silent
+        else ""
+        for hidden, silent, calls in zip(
+            blurred.tolist(), untold.tolist(), good.tolist(), strict=True
+        )
+    ]
 
 
 class _Moments(NamedTuple):

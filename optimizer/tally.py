@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from optimizer.panes import (
+    AT,
     MEASURED,
     METRIC_SHIFT,
     ROW_SHIFT,
@@ -29,7 +30,7 @@ from optimizer.statistics.packing import (
 from optimizer.statistics.sketch import group
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from numpy.typing import NDArray
 
@@ -190,6 +191,17 @@ class ClosedTally:
         codes, counts = self.sketches()
         kept = (codes >> METRIC_SHIFT & 3) <= TTFT
         return ClosedTally(self.names, self.sums, pack_rising(codes[kept]), pack(counts[kept]))
+
+    def shadowed_by(self, routes: Container[str]) -> ClosedTally:
+        """Give the same with the calls of some routes not counted, but told as shadowed."""
+        hidden = np.array([name.route in routes for name in self.names], np.bool_)
+        if not hidden.any():
+            return self
+        sums = np.where(hidden[:, None], 0, self.sums)
+        sums[hidden, AT["shadowed"]] = self.sums[hidden, AT["calls"]]
+        codes, counts = self.sketches()
+        kept = ~hidden[codes >> ROW_SHIFT]
+        return ClosedTally(self.names, sums, pack_rising(codes[kept]), pack(counts[kept]))
 
     def dump(self) -> bytes:
         """Write the state, once: it does not change."""

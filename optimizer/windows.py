@@ -58,6 +58,11 @@ class WindowSummary:
         estimated: Some call stands for more than itself; else both are `calls` and `cost_usd`.
         biased: Calls of tail-sampled sources, chosen for how they went. A window with any tells
             nothing of the share of errors, of latency, or of what a call usually costs.
+        metered: Calls known from exported metrics alone. A window with any tells no moments of
+            single calls; its quantiles are as fine as the producers' histograms, within a factor
+            of two at worst.
+        metered_shadowed: Calls in metrics that were not counted, because spans tell of the route.
+        latency_unknown: Why quantiles are not told of calls that are there; `""` where they are.
     """
 
     route: str
@@ -93,3 +98,6 @@ class WindowSummary:
     spend_usd: float = 0.0
     estimated: bool = False
     biased: int = 0
+    metered: int = 0
+    metered_shadowed: int = 0
+    latency_unknown: str = ""

@@ -224,4 +224,6 @@ def _summary(arm: str, kind: WindowKind, at: datetime, sums: list[float]) -> Win
         scores=int(scores),
         score_mean=score[0],
         score_sd=score[1],
+        calls_estimated=calls,
+        spend_usd=usd,
     )

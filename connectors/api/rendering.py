@@ -10,7 +10,7 @@ from optimizer.findings import Finding, FindingStatus
 from optimizer.windows import WindowSummary
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
 _TYPES = {WindowSummary: "window", Finding: "finding", OptimizationDecision: "decision"}
@@ -60,11 +60,19 @@ def _window(summary: WindowSummary) -> str:
         parts.append(f"{summary.calls - summary.priced:,} unpriced")
     if summary.score_mean is not None:
         parts.append(f"score {summary.score_mean:.2f} of {summary.scores:,}")
+    return "  ".join([*parts, *_reservations(summary)])
+
+
+def _reservations(summary: WindowSummary) -> Iterator[str]:
+    """Say what a window's figures cannot be taken for."""
+    if summary.latency_unknown:
+        yield f"(latency not told: {summary.latency_unknown})"
+    if summary.metered:
+        yield f"({summary.metered:,} known from metrics alone)"
     if summary.biased:
-        parts.append(f"({summary.biased:,} of tail-sampled sources: not judged)")
+        yield f"({summary.biased:,} of tail-sampled sources: not judged)"
     if summary.partial:
-        parts.append("(cut short by the end)")
-    return "  ".join(parts)
+        yield "(cut short by the end)"
 
 
 def _calls(summary: WindowSummary) -> str:

@@ -83,6 +83,11 @@ class OtlpDecoder:
         )
         self._models: set[str] = set()
 
+    @property
+    def normalizer(self) -> Normalizer:
+        """What tells whose calls they are and what they cost; metrics are read by it too."""
+        return self._normalizer
+
     def decode(self, body: bytes, table: KeyTable) -> Decoded:
         """Read one record: an `ExportTraceServiceRequest`, protobuf or JSON.
 

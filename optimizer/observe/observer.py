@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from optimizer.observe.columns import Columns
     from optimizer.observe.partition import Observed, Partition
+    from optimizer.observe.points import Point
 
 SMALL = 1 << 15  # bytes of a record that may be read with others
 MAX_RUN = 64  # records that are read together
@@ -52,6 +53,7 @@ class Decoded(NamedTuple):
         counts: What was seen, by name: `spans`, `other_spans`, `unpriced`, ...
         events: Alerts and orders.
         judgements: Scores.
+        points: Data points of metrics.
     """
 
     columns: Columns | None
@@ -59,6 +61,7 @@ class Decoded(NamedTuple):
     counts: Mapping[str, int]
     events: Sequence[FeedbackEvent] = ()
     judgements: Sequence[Judgement] = ()
+    points: Sequence[Point] = ()
 
 
 class Decoder(Protocol):
@@ -171,6 +174,8 @@ class Observer:
             yield from self._spread(self.partition.take(record, decoded.columns))
         if decoded.judgements:
             yield from self._spread(self.partition.judge(record, decoded.judgements))
+        if decoded.points:
+            yield from self._spread(self.partition.measure(record, decoded.points))
         for event in decoded.events:
             yield from self._take_event(record, event)
 

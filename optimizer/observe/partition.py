@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 import numpy as np
 
+from optimizer.observe.ahead import REASON, Part, ahead
 from optimizer.observe.columns import Columns, DeadLetter, Record, RecordKind
 from optimizer.observe.deduplicate import SealedIds
 from optimizer.observe.keys import KeyLimits, KeyTable
+from optimizer.observe.meters import SWEEP_NS, Meters
 from optimizer.observe.open_panes import OpenPane, Settled
 from optimizer.observe.scoring import Scoring, capped
 from optimizer.panes import FINAL_NS, ITSELF, PANE_NS, Mark, Pane, Weight
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from optimizer.judgements import Judged, Judgement, Seen
+    from optimizer.observe.points import Point
 
 DAY_NS = 86_400_000_000_000  # names that no call had for so long are let go
 
@@ -88,6 +91,7 @@ class Partition:
         self.open: dict[int, OpenPane] = {}
         self.sealed: dict[int, SealedIds] = {}
         self.scoring = Scoring(name)
+        self.meters = Meters()
         self.used = np.zeros(0, np.int64)
         self._packed_keys = (self.table, -1, b"")
         self._usual = 0  # calls of the pane sealed last
@@ -116,12 +120,31 @@ class Partition:
         for place, one in enumerate(judgements):
             at_ns = record.stamp_ns if one.time_ns < 0 else one.time_ns
             if at_ns > limit:
-                dead.append(self._from_the_future(record, at_ns, "was given", one.body, one.kind))
+                dead.append(self._ahead(record, Part(at_ns, "was given", one.body, one.kind)))
                 continue
             latest = max(latest, at_ns)
             count_ns = max(at_ns, self.watermark_ns)
             self.scoring.judge(record, place, count_ns, capped(one, self.table))
         self.counts["judgements"] += len(judgements) - len(dead)
+        return self._advance(latest - self._rules.disorder_ns, [], dead)
+
+    def measure(self, record: Record, points: Sequence[Point]) -> Observed:
+        """Take one record's data points; their times move the watermark as ends of calls do."""
+        limit = record.stamp_ns + self._rules.skew_ns
+        kept = [
+            point._replace(key=self.table.keys[self.table.code(point.key)])  # or its pool
+            for point in points
+            if point.time_ns <= limit
+        ]
+        dead = [
+            self._ahead(record, Part(point.time_ns, "is of", point.alone(), RecordKind.METRICS))
+            for point in points
+            if point.time_ns > limit
+        ]
+        before_ns = max(self.watermark_ns, 0)
+        oldest_ns = before_ns - self._rules.dedupe_ns
+        self.counts.update(self.meters.take(kept, before_ns // PANE_NS, oldest_ns))
+        latest = max((point.time_ns for point in kept), default=-1)
         return self._advance(latest - self._rules.disorder_ns, [], dead)
 
     def reach(self, stamp_ns: int) -> Observed:
@@ -145,32 +168,15 @@ class Partition:
         if not future.any():
             return columns, []
         dead = [
-            self._from_the_future(
-                record,
-                int(columns.end_ns[row]),
-                "ends",
-                columns.raw(int(row)) if columns.raw else b"",
-                RecordKind.OTLP,
-            )
-            for row in np.flatnonzero(future)
+            self._ahead(record, Part(int(columns.end_ns[row]), "ends", body, RecordKind.OTLP))
+            for row in np.flatnonzero(future).tolist()
+            for body in [columns.raw(row) if columns.raw else b""]
         ]
         return columns.take(~future), dead
 
-    def _from_the_future(
-        self, record: Record, at_ns: int, happened: str, body: bytes, kind: int
-    ) -> DeadLetter:
-        self.counts["future_timestamp"] += 1
-        return DeadLetter(
-            partition=self.name,
-            offset=record.offset,
-            reason="future_timestamp",
-            detail=f"{happened} {(at_ns - record.stamp_ns) / 1e9:.0f} s after "
-            f"it arrived; at most {self._rules.skew_ns / 1e9:.0f} s are allowed "
-            "(stream.max_skew_secs)",
-            body=body,
-            kind=RecordKind(kind),
-            stamp_ns=record.stamp_ns,
-        )
+    def _ahead(self, record: Record, part: Part) -> DeadLetter:
+        self.counts[REASON] += 1
+        return ahead(record, part, self._rules.skew_ns)
 
     def _add(self, columns: Columns) -> list[Pane]:
         """Add calls to their panes; give corrections for panes already sealed."""
@@ -251,6 +257,9 @@ class Partition:
             self.sealed[pane] = SealedIds(current.ids.sorted().tobytes())
             self._usual = len(current.ids)
             self.used = np.union1d(self.used, np.flatnonzero(current.sums.any(axis=1)))
+        panes += self.meters.seal(self.name, watermark_ns // PANE_NS)
+        if watermark_ns // SWEEP_NS != before // SWEEP_NS:
+            self.meters.forget(watermark_ns)
         self._forget()
         if before >= 0 and watermark_ns // DAY_NS > before // DAY_NS:
             self._let_go()

@@ -116,6 +116,22 @@ class PriceTable:
         cost[usage.failed & (tokens_in <= 0) & (tokens_out <= 0)] = 0
         return cost
 
+    def first_tier(self, history: int, at_ns: int) -> tuple[int, ...] | None:
+        """Give what a token of each sort costs where the context is short, as in `Rates`.
+
+        Args:
+            history: A price history, as `find` gave it.
+            at_ns: When, nanoseconds since the epoch.
+
+        Returns:
+            Pico-dollars for input, output, cache reads and cache writes; None where the price is
+            not known.
+        """
+        row = self._rows.at(np.array([history]), np.array([at_ns]))
+        if not self._rows.known[row][0]:
+            return None
+        return tuple(self._rows.rates(row, np.zeros(1, np.int64))[:, 0].tolist())
+
     def _ask(self, models: tuple[str, ...], provider: str) -> Priced:
         for model in models:
             if self._book.overridden(model, provider):

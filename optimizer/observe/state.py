@@ -10,6 +10,7 @@ import numpy as np
 
 from optimizer.errors import UnknownVersion
 from optimizer.judgements import CALLS, Judge, Judgement, Taken
+from optimizer.observe import meters
 from optimizer.observe.deduplicate import SealedIds, SeenIds
 from optimizer.observe.keys import CallKey, KeyTable
 from optimizer.observe.linked import Linked
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from optimizer.observe.partition import StreamRules
     from optimizer.ports import Vault
 
-VERSION = 1
+VERSION = 2
+READS = (1, VERSION)  # 1 knew no meters
 
 
 def dump(partition: Partition, pieces: Pieces) -> bytes:
@@ -51,6 +53,7 @@ def dump(partition: Partition, pieces: Pieces) -> bytes:
         "open": {pane: _dump_pane(content) for pane, content in partition.open.items()},
         "sealed": sealed,
         "judged": partition.scoring.waiting,
+        "meters": meters.dump(partition.meters),
     }
     pieces.settle({keys, *(name for name, _ in sealed.values())})
     return msgspec.msgpack.encode(state)
@@ -64,9 +67,9 @@ def load(state: bytes, rules: StreamRules, vault: Vault) -> tuple[Partition, Pie
         NotFound: A piece is missing.
     """
     content = msgspec.msgpack.decode(state, strict=False)
-    if content["version"] != VERSION:
+    if content["version"] not in READS:
         raise UnknownVersion(
-            f"partition state has version {content['version']}: this program reads {VERSION}; "
+            f"partition state has version {content['version']}: this program reads {READS}; "
             "resume with the program that wrote it, or start from an empty recovery folder"
         )
     partition = Partition(content["name"], rules)
@@ -84,6 +87,8 @@ def load(state: bytes, rules: StreamRules, vault: Vault) -> tuple[Partition, Pie
         pane: SealedIds(pieces.fetch(base), np.frombuffer(late, np.uint64))
         for pane, (base, late) in content["sealed"].items()
     }
+    if "meters" in content:
+        partition.meters = meters.load(content["meters"])
     return partition, pieces
 
 

@@ -34,7 +34,7 @@ WARNING_Z = 4.0
 
 def log_latency(summary: WindowSummary) -> Sample | None:
     """Give the log latencies of a window's successful calls."""
-    if summary.latency_log is None or summary.biased:
+    if summary.latency_log is None or summary.biased or summary.metered:
         return None
     return Sample(summary.calls - summary.errors, summary.latency_log, summary.latency_log_sd)
 
@@ -73,6 +73,8 @@ def _limits(scene: Scene) -> Iterator[Sign]:
             if failing or (judged and summary.calls):
                 yield _error_rate(summary, error_limit, failing=failing)
     for arm, summary in _fair(scene, WindowKind.SLIDING):
+        if summary.metered:
+            continue
         good = summary.calls - summary.errors
         slow = surely_exceeds(summary.latency_slow, good, SLOW_SHARE, RISK)
         if good and (slow or ("latency_threshold", arm) in scene.open):

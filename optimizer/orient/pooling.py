@@ -30,7 +30,9 @@ def _both(one: WindowSummary, other: WindowSummary) -> WindowSummary:
     """
     most = max(one, other, key=lambda window: (window.calls, window.revision))
     good = (one.calls - one.errors, other.calls - other.errors)
-    latency = _moments(good, (one.latency_log, other.latency_log), one, other, "latency_log_sd")
+    logs = (one.latency_log, other.latency_log)
+    timed = (good[0] * (logs[0] is not None), good[1] * (logs[1] is not None))
+    latency = _moments(timed, logs, one, other, "latency_log_sd")
     cost = _moments(
         (one.billed, other.billed), (one.cost_log, other.cost_log), one, other, "cost_log_sd"
     )
@@ -51,6 +53,8 @@ def _both(one: WindowSummary, other: WindowSummary) -> WindowSummary:
             "calls_estimated",
             "spend_usd",
             "biased",
+            "metered",
+            "metered_shadowed",
             "tokens_in",
             "tokens_out",
             "tokens_cached",

@@ -142,6 +142,7 @@ def busiest(records: Iterable[tuple[str, Record]]) -> str:
 
 def _record(summary: WindowSummary, minute: int) -> Record:
     fair = not summary.biased
+    exact = fair and not summary.metered
     return Record(
         seen=minute,
         end=minute,
@@ -149,9 +150,9 @@ def _record(summary: WindowSummary, minute: int) -> Record:
         calls=summary.calls,
         errors=summary.errors,
         latency_mean_ms=summary.latency_mean_ms if fair else None,
-        latency_p50_ms=summary.latency_p50_ms if fair else None,
-        latency_p95_ms=summary.latency_p95_ms if fair else None,
-        latency_p99_ms=summary.latency_p99_ms if fair else None,
+        latency_p50_ms=summary.latency_p50_ms if exact else None,
+        latency_p95_ms=summary.latency_p95_ms if exact else None,
+        latency_p99_ms=summary.latency_p99_ms if exact else None,
         latency_log_sd=summary.latency_log_sd,
         priced=summary.priced if fair else 0,
         cost_usd=summary.cost_usd if fair else 0.0,

@@ -57,13 +57,14 @@ class Traffic:
     def step(self, memory: Memory, scene: Scene) -> tuple[Memory, tuple[Sign, ...]]:
         """Count the minute's calls and compare them with what is usual."""
         minute = scene.windows.get(WindowKind.MINUTE, {})
-        if any(summary.biased for summary in minute.values()):
-            return replace(memory, flow=None), ()  # more errors would look like more traffic
         flow = memory.flow or Flow()
         calls = sum(summary.calls for summary in minute.values())
         if not calls:
             return memory, _silent(flow, scene)
         flow, over = _returned(flow, calls, scene)
+        if any(summary.biased or summary.metered for summary in minute.values()):
+            # More errors would look like more traffic, and exports come in clumps.
+            return replace(memory, flow=None), over
         surge = _surge(flow, calls, scene)
         learn = not scene.freezes(SURGE, "")
         return replace(memory, flow=feed(flow, calls, scene.minute, learn=learn)), (*over, *surge)
