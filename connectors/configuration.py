@@ -18,6 +18,7 @@ from optimizer.settings import (
     Settings,
     Text,
     as_mapping,
+    is_secret,
     masked,
     nearest,
     unknown,
@@ -199,6 +200,9 @@ def _without_passwords(value: Any) -> Any:
         case list():
             return [_without_passwords(item) for item in value]
         case dict():
-            return {name: _without_passwords(item) for name, item in value.items()}
+            return {
+                name: MASK if is_secret(name, item) else _without_passwords(item)
+                for name, item in value.items()
+            }
         case _:
             return value

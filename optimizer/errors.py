@@ -7,6 +7,7 @@ OptimizerError
 ├── IllegalTransition      a status change the table of statuses does not allow
 ├── InvalidEvent           a feedback event that contradicts itself
 ├── WorldInvalid           a simulated world that cannot be built
+├── BrokerRefused          a message broker that will not serve us; waiting does not help
 ├── RecordingInvalid       a recording that cannot be read or written
 ├── NotFound               something asked for by name is not there
 └── NotAvailable           asked for, promised for later, not there yet
@@ -51,6 +52,10 @@ class InvalidEvent(OptimizerError):
 
 class WorldInvalid(OptimizerError):
     """A simulated world that cannot be built."""
+
+
+class BrokerRefused(OptimizerError):
+    """A message broker that will not serve us; the message names it and the setting."""
 
 
 class RecordingInvalid(OptimizerError):

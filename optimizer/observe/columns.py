@@ -36,6 +36,7 @@ class RecordKind(IntEnum):
     METRICS = 9  # ExportMetricsServiceRequest, protobuf or JSON
     LOGS = 10  # ExportLogsServiceRequest, protobuf or JSON
     EVENT = 11  # JSON of another system: feedback, a score, an anomaly, a CloudEvent
+    GAP = 12  # JSON: how many records here hold nothing or are gone, by the name they count under
 
 
 class Record(NamedTuple):

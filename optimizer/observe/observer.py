@@ -161,6 +161,8 @@ class Observer:
                 yield from self._spread(partition.reach(record.stamp_ns))
             case RecordKind.END:
                 yield from self._spread(partition.finish())
+            case RecordKind.GAP:
+                partition.counts.update(counts_in(_bytes_of(record)))
             case _:
                 yield from self._take_bytes(record, decoded)
 
@@ -262,3 +264,15 @@ def _is_small(record: Record) -> bool:
 
 def _bytes_of(record: Record) -> bytes:
     return record.body if isinstance(record.body, bytes) else b""
+
+
+def counts_in(body: bytes) -> dict[str, int]:
+    """Read what a gap says.
+
+    Raises:
+        DecodeFailed: It is no mapping of names to numbers.
+    """
+    try:
+        return msgspec.json.decode(body, type=dict[str, int])
+    except msgspec.DecodeError as error:
+        raise DecodeFailed("not_counts", str(error)) from error

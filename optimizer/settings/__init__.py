@@ -10,8 +10,9 @@ from optimizer.settings.claims import (
 )
 from optimizer.settings.dead_letters import DeadLetterSettings, LetterBytes
 from optimizer.settings.example_file import example
-from optimizer.settings.faults import MASK, masked, nearest, unknown
+from optimizer.settings.faults import MASK, is_secret, masked, nearest, unknown
 from optimizer.settings.json_schema import schema
+from optimizer.settings.kafka import KafkaSettings, Start
 from optimizer.settings.kinds import Text
 from optimizer.settings.knobs import Items, Knob
 from optimizer.settings.outside import SentinelSettings
@@ -67,6 +68,7 @@ __all__ = [
     "IntegrationSettings",
     "Items",
     "JudgeKind",
+    "KafkaSettings",
     "Knob",
     "LetterBytes",
     "LimitSettings",
@@ -87,6 +89,7 @@ __all__ = [
     "SourceSettings",
     "StampCheck",
     "StampSettings",
+    "Start",
     "StrategyConfig",
     "StreamSettings",
     "TelemetrySettings",
@@ -95,6 +98,7 @@ __all__ = [
     "TrafficAllocationStrategy",
     "as_mapping",
     "example",
+    "is_secret",
     "keys_in_force",
     "masked",
     "nearest",

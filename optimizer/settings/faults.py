@@ -14,6 +14,10 @@ MASK = "***"
 CREDENTIALS = re.compile(
     r"(://[^:/@\s]*:)\S*@|((?:password|passwd|token|secret|key)=)[^&\s]+", re.IGNORECASE
 )
+# Names under which options of a client keep what is secret: sasl.password, ssl.key.pem, ...
+SECRET_NAME = re.compile(
+    r"password|secret|token$|api.?key|\.pem$|oauthbearer.config", re.IGNORECASE
+)
 LONGEST_NAME = 100
 LONGEST_VALUE = 120
 
@@ -23,6 +27,11 @@ def masked(text: str) -> str:
     return CREDENTIALS.sub(
         lambda found: f"{found[1]}{MASK}@" if found[1] else f"{found[2]}{MASK}", text
     )
+
+
+def is_secret(name: object, value: object) -> bool:
+    """Tell whether a value is not to be shown, by the name it has."""
+    return isinstance(name, str) and isinstance(value, str) and bool(SECRET_NAME.search(name))
 
 
 class _Short(reprlib.Repr):
@@ -36,6 +45,11 @@ class _Short(reprlib.Repr):
     def repr_str(self, x: str, level: int) -> str:
         """Mask before cutting: a cut could take away the @ that gives a password away."""
         return super().repr_str(masked(x), level)
+
+    def repr_dict(self, x: dict[object, object], level: int) -> str:
+        """Mask what stands under a name of a secret."""
+        hidden = {name: MASK if is_secret(name, item) else item for name, item in x.items()}
+        return super().repr_dict(hidden, level)
 
     def repr_int(self, x: int, level: int) -> str:
         """Show a number, unless it has more digits than Python agrees to write."""

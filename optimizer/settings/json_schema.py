@@ -91,7 +91,7 @@ def _rules(kind: Kind) -> Schema:
         case Switch():
             return {"type": "boolean"}
         case Names():
-            name = _rules(Text(most=kind.length))
+            name = _rules(Text(most=kind.length, pattern=kind.pattern))
             return {"type": "array", "maxItems": kind.most, "uniqueItems": True, "items": name}
         case Parameters() | Labels():
             return {"type": "object", **_entries(kind)}

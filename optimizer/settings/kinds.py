@@ -193,10 +193,14 @@ class Names:
     Attributes:
         most: Most names in the list.
         length: Most characters in a name.
+        pattern: What all of a name must match.
+        form: The same in words.
     """
 
     most: int = 100
     length: int = 200
+    pattern: str = LINE
+    form: str = "one line of text"
 
     @property
     def rule(self) -> str:
@@ -207,7 +211,7 @@ class Names:
         """Say what is wrong with a value, naming the first item that does not fit."""
         if not isinstance(value, list | tuple) or len(value) > self.most:
             return f"must be {self.rule}"
-        form = Text(most=self.length)
+        form = Text(most=self.length, pattern=self.pattern, rule=self.form)
         for number, name in enumerate(value):
             if fault := form.fault(name):
                 return f"item {number} {fault}"

@@ -8,7 +8,7 @@ of variables) walks those members: a knob is added by writing one field.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -103,7 +103,8 @@ def _node(item: Any) -> Node:
         section = item.default_factory
         return Group(doc=section.__doc__.splitlines()[0], members=members(section))
     if isinstance(node, Knob) and not node.required:
-        return replace(node, default=item.default)
+        made = item.default_factory
+        return replace(node, default=item.default if made is MISSING else made())
     return node
 
 

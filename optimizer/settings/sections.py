@@ -115,7 +115,11 @@ class IntegrationSettings:
     )
     sentinel_kafka_brokers: tuple[str, ...] | None = field(
         default=None,
-        metadata=knob("Anomalies over Kafka, such as [host:9092]", Names(), null=True, later=True),
+        metadata=knob(
+            "Brokers of kafka.sentinel_topics, such as [host:9092]; null for kafka.brokers",
+            Names(),
+            null=True,
+        ),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from optimizer.settings.attribution import AttributionSettings
 from optimizer.settings.claims import LimitSettings, StampSettings, TelemetrySettings
 from optimizer.settings.dead_letters import DeadLetterSettings
+from optimizer.settings.kafka import KafkaSettings
 from optimizer.settings.kinds import Choice
 from optimizer.settings.knobs import Items, Knob, declared, knob, members, walk
 from optimizer.settings.outside import SentinelSettings
@@ -45,6 +46,7 @@ class Settings:
     strategies: StrategyConfig = field(default_factory=StrategyConfig)
     observability: ObservabilitySettings = field(default_factory=ObservabilitySettings)
     input: InputSettings = field(default_factory=InputSettings)
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
     stream: StreamSettings = field(default_factory=StreamSettings)
     recovery: RecoverySettings = field(default_factory=RecoverySettings)
     dead_letters: DeadLetterSettings = field(default_factory=DeadLetterSettings)

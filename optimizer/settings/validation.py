@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from optimizer.errors import SettingsInvalid
 from optimizer.models import TaskType
 from optimizer.settings.claims import StampCheck
+from optimizer.settings.kafka import LISTS, faults_of
 from optimizer.settings.reading import Reader
 from optimizer.settings.routes import RouteSettings, arm_of
 from optimizer.settings.scores import ScoreSettings
@@ -39,6 +40,7 @@ def validate(
     reader = Reader(environment or {})
     values = reader.group(TREE, given, "")
     _check_order(values.get("stream", {}), reader)
+    _check_kafka(values.get("kafka", {}), reader)
     routes = values.pop("routes", [])
     _check_routes(routes, reader)
     scores = values.pop("scores", [])
@@ -70,6 +72,13 @@ def _check_order(stream: Mapping[str, Any], reader: Reader) -> None:
     dedupe = stream.get("dedupe_secs", defaults.dedupe_secs)
     if disorder >= dedupe:
         reader.fault(longer, dedupe, f"must be above {shorter}, which is {disorder}")
+
+
+def _check_kafka(kafka: Mapping[str, Any], reader: Reader) -> None:
+    """Topics have names that Kafka allows, each in one list; the options are free."""
+    if reader.is_sound(*(f"kafka.{name}" for name in (*LISTS, "options"))):
+        for name, value, wrong in faults_of(kafka):
+            reader.fault(f"kafka.{name}", value, wrong)
 
 
 def _check_routes(routes: list[dict[str, Any]], reader: Reader) -> None:

@@ -53,7 +53,10 @@ def _fitting(kind: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - one for ea
         case Switch():
             return st.booleans()
         case Names():
-            return st.lists(LINES.filter(bool), max_size=min(kind.most, 5), unique=True)
+            names = LINES.filter(bool)
+            if kind.pattern != Names().pattern:
+                names = st.from_regex(kind.pattern, fullmatch=True).filter(lambda n: len(n) < 200)
+            return st.lists(names, max_size=min(kind.most, 5), unique=True)
         case Labels():
             return st.dictionaries(LINES.filter(bool), st.floats(0, 1), max_size=3)
         case Parameters():
@@ -191,6 +194,9 @@ def mappings(draw: st.DrawFn) -> dict[str, Any]:
     if values.get("stamps.key") is None:  # without it nothing can be checked
         for check in CHECKS & values.keys():
             values[check] = "off"
+    for key in values:
+        if key.endswith("_topics"):  # a topic is in one list
+            values[key] = [f"{key}.{topic}" for topic in values[key]]
     for section, model in (("incumbent", "one"), ("candidates[]", "another")):
         if f"routes[].{section}.model" in values:
             values[f"routes[].{section}.model"] = model

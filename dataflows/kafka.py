@@ -1,0 +1,154 @@
+"""Kafka as the job's source: one engine partition a cluster, which reads all its partitions."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+
+from connectors.kafka.facts import Facts
+from connectors.kafka.fetching import Fetcher
+from connectors.kafka.opening import found, founders
+from connectors.kafka.reading import SECOND_NS, KafkaReader
+from connectors.kafka.topics import anomalies, telemetry
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from connectors.kafka.topics import Content
+    from optimizer.observe.columns import Record
+    from optimizer.settings import Settings
+
+    Keyed = tuple[str, Record]
+
+_IDLE = timedelta(milliseconds=20)  # between looks for what has come
+_WAIT_S = 0.2
+
+
+class KafkaSource(FixedPartitionedSource["Keyed", str]):
+    """A cluster's partitions, from where the last snapshot left them.
+
+    Args:
+        name: What the engine calls it; the same in each life.
+        brokers: Where to begin to find the cluster.
+        contents: The topics to read.
+        settings: The settings in force.
+        folder: The folder of the recovery state, where what was decided by the clock is kept.
+        stop: Set when the job is to drain and end.
+        clock: Gives nanoseconds since the epoch.
+
+    Attributes:
+        partitions: The partitions that the windows wait for from the first.
+
+    Raises:
+        SettingsInvalid: The client refuses an option.
+        StorageFailed: The folder cannot be used.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        brokers: Sequence[str],
+        contents: Mapping[str, Content],
+        settings: Settings,
+        folder: Path,
+        stop: threading.Event,
+        clock: Callable[[], int] = time.time_ns,  # noqa: TID251 - an edge: it stamps silence
+    ) -> None:
+        self._name = name
+        self._contents = contents
+        self._settings = settings
+        self._stop = stop
+        self._clock = clock
+        self._fetcher = Fetcher(settings.kafka, brokers)
+        self._facts = Facts(folder / f"{name}.db")
+        self.partitions: Sequence[str] = founders(self._facts)
+
+    def found(self) -> None:
+        """At the first start, wait until there is something to read, or until told to stop.
+
+        Raises:
+            BrokerRefused: A broker will not serve us.
+        """
+        if not self.partitions:
+            self.partitions = found(
+                self._fetcher,
+                self._facts,
+                self._contents,
+                self._settings.kafka.start,
+                lambda: self._stop.wait(_WAIT_S),
+            )
+
+    def list_parts(self) -> list[str]:
+        """Name the one engine partition."""
+        return [self._name]
+
+    def build_part(
+        self,
+        step_id: str,  # noqa: ARG002 - the engine passes it
+        for_part: str,  # noqa: ARG002 - the engine passes it
+        resume_state: str | None,
+    ) -> _KafkaPartition:
+        """Go on where the last snapshot left each partition."""
+        reader = KafkaReader(
+            self._fetcher,
+            self._facts,
+            self._contents,
+            self._clock,
+            self._settings.stream.max_skew_secs * SECOND_NS,
+            self._settings.kafka.refresh_secs * SECOND_NS,
+            resume_state,
+        )
+        return _KafkaPartition(reader, self._stop)
+
+
+class _KafkaPartition(StatefulSourcePartition["Keyed", str]):
+    def __init__(self, reader: KafkaReader, stop: threading.Event) -> None:
+        self._reader = reader
+        self._stop = stop
+        self._awake: datetime | None = None
+
+    def next_batch(self) -> list[Keyed]:
+        if self._stop.is_set():
+            raise StopIteration
+        records = self._reader.take()
+        self._awake = None
+        if not records and not self._reader.has_more:
+            self._awake = datetime.now(UTC) + _IDLE  # noqa: TID251 - the engine's timer
+        return [(record.partition, record) for record in records]
+
+    def next_awake(self) -> datetime | None:
+        return self._awake
+
+    def snapshot(self) -> str:
+        return self._reader.snapshot()
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+def kafka_sources(settings: Settings, folder: Path, stop: threading.Event) -> list[KafkaSource]:
+    """Open the clusters that the settings name, each with the topics read from it.
+
+    Args:
+        settings: The settings in force.
+        folder: The folder of the recovery state.
+        stop: Set when the job is to drain and end.
+
+    Raises:
+        SettingsInvalid: The client refuses an option.
+        BrokerRefused: A broker will not serve us.
+    """
+    main, sentinel = settings.kafka.brokers, settings.integrations.sentinel_kafka_brokers
+    sources = []
+    if main:
+        sources.append(KafkaSource("kafka", main, telemetry(settings), settings, folder, stop))
+    if sentinel:
+        sources.append(
+            KafkaSource("sentinel", sentinel, anomalies(settings), settings, folder, stop)
+        )
+    return sources
