@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import TYPE_CHECKING
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
@@ -17,6 +20,7 @@ from connectors.kafka.topics import anomalies, telemetry
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import ExitStack
     from pathlib import Path
 
     from connectors.kafka.topics import Content
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 
 _IDLE = timedelta(milliseconds=20)  # between looks for what has come
 _WAIT_S = 0.2
+_PATIENCE_S = 5.0
 
 
 class KafkaSource(FixedPartitionedSource["Keyed", str]):
@@ -54,6 +59,7 @@ class KafkaSource(FixedPartitionedSource["Keyed", str]):
         name: str,
         brokers: Sequence[str],
         contents: Mapping[str, Content],
+        *,
         settings: Settings,
         folder: Path,
         stop: threading.Event,
@@ -68,20 +74,30 @@ class KafkaSource(FixedPartitionedSource["Keyed", str]):
         self._facts = Facts(folder / f"{name}.db")
         self.partitions: Sequence[str] = founders(self._facts)
 
-    def found(self) -> None:
+    def found(self, patience_s: float = math.inf) -> None:
         """At the first start, wait until there is something to read, or until told to stop.
+
+        Args:
+            patience_s: How long to wait.
 
         Raises:
             BrokerRefused: A broker will not serve us.
         """
-        if not self.partitions:
-            self.partitions = found(
-                self._fetcher,
-                self._facts,
-                self._contents,
-                self._settings.kafka.start,
-                lambda: self._stop.wait(_WAIT_S),
-            )
+        if self.partitions:
+            return
+        tries = iter(range(round(patience_s / _WAIT_S))) if patience_s < math.inf else count()
+        self.partitions = found(
+            self._fetcher,
+            self._facts,
+            self._contents,
+            self._settings.kafka.start,
+            lambda: self._stop.wait(_WAIT_S) or next(tries, None) is None,
+        )
+
+    def close(self) -> None:
+        """Let go of the brokers and the file."""
+        self._fetcher.close()
+        self._facts.close()
 
     def list_parts(self) -> list[str]:
         """Name the one engine partition."""
@@ -98,10 +114,10 @@ class KafkaSource(FixedPartitionedSource["Keyed", str]):
             self._fetcher,
             self._facts,
             self._contents,
-            self._clock,
-            self._settings.stream.max_skew_secs * SECOND_NS,
-            self._settings.kafka.refresh_secs * SECOND_NS,
-            resume_state,
+            clock=self._clock,
+            skew_ns=self._settings.stream.max_skew_secs * SECOND_NS,
+            refresh_ns=self._settings.kafka.refresh_secs * SECOND_NS,
+            resumed=resume_state,
         )
         return _KafkaPartition(reader, self._stop)
 
@@ -127,14 +143,17 @@ class _KafkaPartition(StatefulSourcePartition["Keyed", str]):
     def snapshot(self) -> str:
         return self._reader.snapshot()
 
-    def close(self) -> None:
-        self._reader.close()
 
-
-def kafka_sources(settings: Settings, folder: Path, stop: threading.Event) -> list[KafkaSource]:
+def kafka_sources(
+    stack: ExitStack, settings: Settings, folder: Path, stop: threading.Event
+) -> list[KafkaSource]:
     """Open the clusters that the settings name, each with the topics read from it.
 
+    The first start waits for telemetry to be there. It does not wait for anomalies: their topics
+    may come later.
+
     Args:
+        stack: Closes them in the end.
         settings: The settings in force.
         folder: The folder of the recovery state.
         stop: Set when the job is to drain and end.
@@ -145,10 +164,15 @@ def kafka_sources(settings: Settings, folder: Path, stop: threading.Event) -> li
     """
     main, sentinel = settings.kafka.brokers, settings.integrations.sentinel_kafka_brokers
     sources = []
+
+    def add(name: str, brokers: Sequence[str], contents: Mapping[str, Content], s: float) -> None:
+        source = KafkaSource(name, brokers, contents, settings=settings, folder=folder, stop=stop)
+        sources.append(stack.enter_context(closing(source)))
+        source.found(s)
+
     if main:
-        sources.append(KafkaSource("kafka", main, telemetry(settings), settings, folder, stop))
+        add("kafka", main, telemetry(settings), math.inf)
     if sentinel:
-        sources.append(
-            KafkaSource("sentinel", sentinel, anomalies(settings), settings, folder, stop)
-        )
+        is_all = not (main or settings.input.path)
+        add("sentinel", sentinel, anomalies(settings), math.inf if is_all else _PATIENCE_S)
     return sources

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from connectors.api.console import Console
-from connectors.api.opening import open_log, open_store
+from connectors.api.opening import open_log, open_log_of, open_store
 from connectors.configuration import load, located
 from connectors.dead_letters import DeadLetterStore
 from connectors.dead_letters.store import FILE as LETTERS
@@ -21,6 +21,8 @@ from connectors.publisher import Publisher
 from connectors.recordings import RecordingReader, RecordingWriter
 from dataflows.ingest import RecordingSource
 from dataflows.optimize import Job, execute, stop_on_signals
+from dataflows.recovery import recovery_at
+from dataflows.sources import Sources
 from optimizer.errors import SettingsInvalid
 from optimizer.observe.columns import DeadLetter
 from optimizer.observe.observer import Ledger
@@ -31,33 +33,45 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
+    from dataflows.sources import One
     from optimizer.settings import Settings
 
 
 def command(options: argparse.Namespace) -> int:
     """Follow live telemetry until told to stop."""
     settings = located(load(options.config, os.environ), options.config)
-    if not settings.input.path:
-        raise SettingsInvalid(
-            ["input.path is not set: name the file or folder to follow (OPTIMIZER_INPUT__PATH)"]
-        )
+    inputs = _inputs(settings)
     open_journal(settings.observability.log_level, as_json=settings.observability.json_logging)
     data = Path(settings.service.data_dir)
-    if not Path(settings.input.path).exists():
-        note("warn", "input_missing", input=settings.input.path, until="it is there")
     with ExitStack() as stack:
         stop = stack.enter_context(stop_on_signals())
         console = stack.enter_context(Console(options.output, options.windows))
-        writer = stack.enter_context(closing(RecordingWriter(data / "inputs", [PARTITION])))
-        log = _log_input(stack, settings, data)
-        source = _live_source(settings, writer, data, stop, log)
+        source = _source(stack, settings, data, stop)
         publisher = open_publisher(stack, settings, data, partial(_watch, console, set()))
-        note("info", "job_started", input=settings.input.path, data_dir=data)
-        execute(
-            Job(settings=settings, source=source, publisher=publisher, recovery=data / "recovery")
-        )
-    note("info", "job_stopped", input=settings.input.path)
+        note("info", "job_started", input=inputs, data_dir=data)
+        if source.partitions:  # none when told to stop while it waited for a topic
+            recovery = data / "recovery"
+            execute(Job(settings=settings, source=source, publisher=publisher, recovery=recovery))
+    note("info", "job_stopped", input=inputs)
     return 0
+
+
+def _inputs(settings: Settings) -> str:
+    """Name what is read.
+
+    Raises:
+        SettingsInvalid: Nothing is.
+    """
+    clusters = (settings.kafka.brokers, settings.integrations.sentinel_kafka_brokers)
+    brokers = [broker for cluster in clusters for broker in cluster or ()]
+    inputs = [*filter(None, [settings.input.path]), *brokers]
+    if not inputs:
+        fault = (
+            "input.path is not set, nor kafka.brokers: name the file or folder to follow "
+            "(OPTIMIZER_INPUT__PATH), or brokers to read from (OPTIMIZER_KAFKA__BROKERS)"
+        )
+        raise SettingsInvalid([fault])
+    return ",".join(inputs)
 
 
 def _watch(console: Console, told: set[str], output: Any) -> None:
@@ -80,14 +94,29 @@ def _watch(console: Console, told: set[str], output: Any) -> None:
             note("trace", "window_closed", route=output.route, arm=output.arm, kind=output.kind)
 
 
-def _live_source(
-    settings: Settings,
-    writer: RecordingWriter,
-    data: Path,
-    stop: threading.Event,
-    log: LogInput | None,
+def _source(
+    stack: ExitStack, settings: Settings, data: Path, stop: threading.Event
+) -> One | Sources:
+    """Open all that the settings name as input."""
+    sources: list[One] = []
+    if settings.input.path:
+        sources.append(_followed(stack, settings, data, stop))
+    if settings.kafka.brokers or settings.integrations.sentinel_kafka_brokers:
+        from dataflows.kafka import kafka_sources  # noqa: PLC0415 - only who reads Kafka loads it
+
+        recovery_at(data / "recovery", settings.stream.shard_groups)  # what is kept there, beside
+        sources += kafka_sources(stack, settings, data / "recovery", stop)
+    return sources[0] if len(sources) == 1 else Sources(sources)
+
+
+def _followed(
+    stack: ExitStack, settings: Settings, data: Path, stop: threading.Event
 ) -> RecordingSource:
     """Follow the input into a recording, and read that: live and replay are one path."""
+    if not Path(str(settings.input.path)).exists():
+        note("warn", "input_missing", input=settings.input.path, until="it is there")
+    writer = stack.enter_context(closing(RecordingWriter(data / "inputs", [PARTITION])))
+    log = _log_input(stack, settings, data)
     reader = RecordingReader(data / "inputs")
     follower = Follower(
         Path(str(settings.input.path)),
@@ -120,7 +149,7 @@ def open_publisher(
     database, timeout = settings.database.connection_string, settings.database.timeout_secs
     letters = None if database == "memory://" else data / LETTERS
     return Publisher(
-        stack.enter_context(closing(open_log(database, timeout))),
+        stack.enter_context(closing(open_log_of(settings))),
         stack.enter_context(closing(DeadLetterStore(letters, settings.dead_letters, timeout))),
         stack.enter_context(closing(open_store(database, timeout))),
         settings.service.name,

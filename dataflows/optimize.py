@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from connectors.publisher import Publisher
-    from dataflows.ingest import RecordingSource
+    from dataflows.sources import One, Sources
     from optimizer.ports import Vault
     from optimizer.settings import Settings, SourceSettings
 
@@ -63,7 +63,7 @@ class Job:
     """
 
     settings: Settings
-    source: RecordingSource
+    source: One | Sources
     publisher: Publisher
     recovery: Path | None
 

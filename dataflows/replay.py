@@ -37,7 +37,11 @@ def command(options: argparse.Namespace) -> int:
     reader = open_reader(options.recording)
     _prepare(options.out, settings, resume=options.resume)
     database = f"sqlite://{options.out / 'optimizer.db'}" if options.out else "memory://"
-    settings = replace(settings, database=replace(settings.database, connection_string=database))
+    settings = replace(
+        settings,
+        database=replace(settings.database, connection_string=database),
+        kafka=replace(settings.kafka, log=False),  # what is replayed has been said
+    )
     with ExitStack() as stack:
         stop = stack.enter_context(stop_on_signals())
         console = stack.enter_context(Console(options.output, options.windows))

@@ -23,10 +23,16 @@ class Entry(NamedTuple):
 
 
 class Log(Protocol):
-    """Append-only topics. Appending twice stands twice: who reads drops repeated ids."""
+    """Append-only topics. Appending twice stands twice: who reads drops repeated ids.
+
+    A topic's name is made of ASCII letters, digits, `.`, `_` and `-`, which every log can hold.
+    """
 
     def append(self, topic: str, entries: Iterable[tuple[str, bytes]]) -> None:
-        """Add (key, value) pairs to the end; durable, all or none, when it returns."""
+        """Add (key, value) pairs to the end; all are durable, in their order, when it returns.
+
+        When it raises, none is there; in a log on Kafka, some may be.
+        """
 
     def read(self, topic: str, start: int = 0, limit: int = 1000) -> Sequence[Entry]:
         """Give up to `limit` entries from position `start` on; empty at the end."""

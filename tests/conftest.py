@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 
 from connectors.worlds import write
+from tests.brokers.fixtures import broker, own_broker, running  # noqa: F401 - fixtures
 from tests.command_line import llm_optimizer
 
 hypothesis.settings.register_profile("quick", max_examples=25)  # of tests that ask for no number

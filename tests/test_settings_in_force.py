@@ -7,6 +7,7 @@ import pytest
 from optimizer.settings import keys_in_force
 from tests.settings_probes import (
     arms,
+    brokers,
     claiming,
     deciding,
     letters,
@@ -20,6 +21,7 @@ from tests.settings_probes.probe import Probe
 
 PROBES = (
     *arms.PROBES,
+    *brokers.PROBES,
     *claiming.PROBES,
     *deciding.PROBES,
     *letters.PROBES,

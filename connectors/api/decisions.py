@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from connectors.api import rendering
-from connectors.api.opening import open_log, open_store
+from connectors.api.opening import open_log, open_log_of, open_store
 from connectors.codecs import from_json, plain
 from connectors.configuration import load
 from connectors.publisher import DECISIONS
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
 
-    from optimizer.ports import Row, Store
+    from optimizer.ports import Log, Row, Store
 
 _EVERY_S = 0.5
 _SHORT = 8  # digits of an id in a list
@@ -76,7 +76,7 @@ def tailing(options: argparse.Namespace) -> int:
     """Print decisions as they are appended to the log, a repeated event once."""
     seen: set[str] = set()
     render = rendering.as_json if options.output == "json" else rendering.as_line
-    with closing(open_log(*_database(options))) as log:
+    with closing(_log(options)) as log:
         position = max(log.end(DECISIONS) - options.limit, 0)
         while True:
             entries = log.read(DECISIONS, position)
@@ -91,6 +91,14 @@ def tailing(options: argparse.Namespace) -> int:
                 if options.no_follow:
                     return 0
                 time.sleep(_EVERY_S)
+
+
+def _log(options: argparse.Namespace) -> Log:
+    """Open the log to look at: of the database that is named, else of the settings."""
+    settings = load(options.config, os.environ)
+    if settings.kafka.log and not options.db:
+        return open_log_of(settings)
+    return open_log(*_database(options))
 
 
 def _database(options: argparse.Namespace) -> tuple[str, float]:

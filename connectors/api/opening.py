@@ -13,6 +13,7 @@ from optimizer.errors import NotAvailable, SettingsInvalid
 
 if TYPE_CHECKING:
     from optimizer.ports import Log, Store
+    from optimizer.settings import Settings
 
 _WAY_OUT = "(OPTIMIZER_DATABASE__CONNECTION_STRING)"
 
@@ -34,6 +35,28 @@ def open_log(connection_string: str, timeout_secs: float = 30.0) -> Log:
     """
     path = _path(connection_string)
     return SqliteLog(path, timeout_secs) if path else MemoryLog()
+
+
+def open_log_of(settings: Settings) -> Log:
+    """Open the log that settings name: topics of their brokers, or the database.
+
+    Returns:
+        The log; close it in the end.
+
+    Raises:
+        SettingsInvalid: The settings name none, or one with options nobody knows.
+        NotAvailable: They name a database that is promised for later.
+        StorageFailed: The file cannot be used.
+    """
+    kafka, database = settings.kafka, settings.database
+    if not kafka.log:
+        return open_log(database.connection_string, database.timeout_secs)
+    if not kafka.brokers:
+        fault = "kafka.log is true: needs kafka.brokers, whose topics are written"
+        raise SettingsInvalid([f"{fault} (OPTIMIZER_KAFKA__BROKERS)"])
+    from connectors.logs.kafka import KafkaLog  # noqa: PLC0415 - only who writes to Kafka loads it
+
+    return KafkaLog(kafka, kafka.brokers)
 
 
 def open_store(connection_string: str, timeout_secs: float = 30.0) -> Store:

@@ -7,10 +7,13 @@ when a partition that came later joined. They are written here before anything e
 
 from __future__ import annotations
 
+import fcntl
+import os
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from connectors.sqlite import Database
+from optimizer.errors import StorageFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -61,11 +64,18 @@ class Facts:
         path: The file.
 
     Raises:
-        StorageFailed: The file cannot be used; any method may raise it too.
+        StorageFailed: The file cannot be used, or another process reads for the same state; any
+            method may raise it too.
     """
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path, _SCHEMA, 30.0, "FULL")
+        self._lock = os.open(path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.close()
+            raise StorageFailed(f"{path}: another process has it open: stop that first") from error
 
     def all(self) -> list[Fact]:
         """Give all that are kept, by their numbers."""
@@ -93,3 +103,4 @@ class Facts:
     def close(self) -> None:
         """Let go of the file."""
         self._database.close()
+        os.close(self._lock)

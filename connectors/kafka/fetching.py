@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from connectors.kafka.health import Health
 from connectors.kafka.options import (
     STATISTICS_MS,
+    client,
     consumer_options,
     options_explained,
     refused,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 500  # messages asked for in one call
 _MOST_BYTES = 4 << 20  # given in one batch, the last message apart
-_LOOK_S = 10.0
+_LOOK_S = 3.0
 _ASK_S = 5.0
 
 
@@ -76,8 +77,6 @@ class Fetcher:
     """
 
     def __init__(self, kafka: KafkaSettings, brokers: Sequence[str]) -> None:
-        from confluent_kafka import Consumer  # noqa: PLC0415 - only who reads Kafka loads it
-
         self.health = Health(brokers)
         self._brokers = brokers
         options = consumer_options(kafka, brokers) | {
@@ -86,7 +85,7 @@ class Fetcher:
             "error_cb": self.health.see_error,
         }
         with options_explained():
-            self._consumer = Consumer(options)
+            self._consumer = client().Consumer(options)
         self._ahead: deque[Any] = deque()
         self._astray: list[Any] = []  # told that an offset is gone, and not yet what is there
         self._aside = ThreadPoolExecutor(1, "kafka-metadata")
@@ -115,11 +114,9 @@ class Fetcher:
 
     def bounds(self, partition: str) -> tuple[int, int] | None:
         """Ask for a partition's first offset and for the one after its last; None: no answer."""
-        from confluent_kafka import KafkaException  # noqa: PLC0415
-
         try:
             first, end = self._consumer.get_watermark_offsets(_place(partition), timeout=_ASK_S)
-        except KafkaException as error:
+        except client().KafkaException as error:
             self.health.missed(error.args[0])
             return None
         return first, end
@@ -198,8 +195,6 @@ _BY_BROKER = 2  # confluent_kafka.TIMESTAMP_LOG_APPEND_TIME
 
 
 def _place(partition: str, offset: int | None = None) -> Any:
-    from confluent_kafka import TopicPartition  # noqa: PLC0415
-
     topic, _, number = partition.rpartition("/")
     at = () if offset is None else (offset,)
-    return TopicPartition(topic, int(number), *at)
+    return client().TopicPartition(topic, int(number), *at)

@@ -47,13 +47,15 @@ class Health:
 
     Attributes:
         idle_ns: For each partition that is fetched from a broker that is up, how long ago that
-            broker answered; a new mapping with each second's statistics.
+            broker answered.
         ends: The offset that the next record of each partition will have, as last answered.
+        seconds: How often statistics were taken: once a second.
     """
 
     def __init__(self, brokers: Sequence[str]) -> None:
         self.idle_ns: dict[str, int] = {}
         self.ends: dict[str, int] = {}
+        self.seconds = 0
         self._brokers = brokers
         self._was_up = False
         self._is_down = False
@@ -68,6 +70,7 @@ class Health:
             if broker.nodeid >= 0 and broker.state == "UP" and broker.rxidle >= 0
         }
         self.idle_ns = {}
+        self.seconds += 1
         for topic, known in statistics.topics.items():
             for number, partition in known.partitions.items():
                 name = f"{topic}/{number}"
@@ -82,7 +85,8 @@ class Health:
 
     def see_error(self, error: Any) -> None:
         """Take an error that the client reports beside its messages; it goes on by itself."""
-        if error.fatal() or error.name() in _REFUSALS or (error.name() == "_SSL" and not self._was_up):
+        is_refusal = error.name() in _REFUSALS or (error.name() == "_SSL" and not self._was_up)
+        if error.fatal() or is_refusal:
             self._fatal = error
         elif not self._is_down and error.name() in _OUTAGES:
             self.missed(error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from optimizer.errors import BrokerRefused, SettingsInvalid
+from optimizer.errors import BrokerRefused, NotAvailable, SettingsInvalid
 from optimizer.settings import masked
 
 if TYPE_CHECKING:
@@ -15,6 +15,21 @@ if TYPE_CHECKING:
 
 STATISTICS_MS = 1000
 _WAY_OUT = "(OPTIMIZER_KAFKA__OPTIONS)"
+
+
+def client() -> Any:
+    """Load the client; only who reads or writes Kafka needs it.
+
+    Raises:
+        NotAvailable: It is not installed.
+    """
+    try:
+        import confluent_kafka.admin  # noqa: PLC0415
+    except ImportError as error:
+        raise NotAvailable(
+            "Kafka needs confluent-kafka, which is not here: install llm-auto-optimizer[kafka]"
+        ) from error
+    return confluent_kafka
 
 
 def consumer_options(kafka: KafkaSettings, brokers: Sequence[str]) -> dict[str, Any]:
@@ -69,11 +84,9 @@ def options_explained() -> Iterator[None]:
     Raises:
         SettingsInvalid: It refuses one.
     """
-    from confluent_kafka import KafkaException  # noqa: PLC0415 - loaded by whoever has a client
-
     try:
         yield
-    except KafkaException as error:
+    except client().KafkaException as error:
         told = masked(error.args[0].str())
         raise SettingsInvalid([f"kafka.options: {told} {_WAY_OUT}"]) from error
     except (TypeError, ValueError) as error:

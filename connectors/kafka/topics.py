@@ -16,6 +16,13 @@ Headers = Sequence[tuple[str, bytes | None]]
 Content = Callable[[bytes, Headers], tuple[RecordKind, bytes]]
 
 _KINDS = {int(kind): kind for kind in RecordKind}
+_OF_SOURCES = {
+    RecordKind.HEARTBEAT,
+    RecordKind.IDLE,
+    RecordKind.END,
+    RecordKind.COLUMNS,
+    RecordKind.GAP,
+}
 
 
 def telemetry(settings: Settings) -> dict[str, Content]:
@@ -62,4 +69,6 @@ def _own(value: bytes, headers: Headers) -> tuple[RecordKind, bytes]:  # noqa: A
         (record,) = messages.decode(value, _KINDS)
     except ValueError:
         return RecordKind.EVENT, value
-    return record.kind, record.body if isinstance(record.body, bytes) else b""
+    if record.kind in _OF_SOURCES or not isinstance(record.body, bytes):
+        return RecordKind.EVENT, value  # nobody else may move a partition's time
+    return record.kind, record.body

@@ -8,28 +8,56 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from connectors.api.opening import open_log
+from connectors.logs.kafka import KafkaLog
 from connectors.logs.memory import MemoryLog
 from optimizer.errors import NotAvailable, SettingsInvalid, StorageFailed, UnknownVersion
 from optimizer.ports import Entry
+from optimizer.settings import KafkaSettings
+from tests.brokers.broker import free_port
+from tests.brokers.fixtures import brokers
 
 ROOT = Path(__file__).parents[2]
-KINDS = ["memory", "sqlite"]
+KAFKA = brokers()  # those of tests/brokers
 
 
 def connection(kind, folder):
     return "memory://" if kind == "memory" else f"sqlite://{folder / 'deep' / 'log.db'}"
 
 
+KINDS = ["memory", "sqlite", *KAFKA.args[1]]
+
+
 @pytest.fixture(params=KINDS)
-def log(request, tmp_path):
-    opened = open_log(connection(request.param, tmp_path))
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def log(kind, tmp_path, running):
+    if kind in ("memory", "sqlite"):
+        opened = open_log(connection(kind, tmp_path))
+    else:
+        opened = KafkaLog(KafkaSettings(), [running(kind).address])
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def topic():
+    """One of its own in a broker that is shared."""
+    return f"topic-{uuid4()}"
+
+
+@pytest.fixture
+def largest(kind):
+    """Kafka takes a megabyte unless it is told otherwise."""
+    return 40_000 if kind in ("memory", "sqlite") else 3_500
 
 
 @pytest.fixture
@@ -41,22 +69,22 @@ def values(entries):
     return [entry.value for entry in entries]
 
 
-def test_a_topic_nobody_wrote_to_is_empty(log):
-    assert list(log.read("decisions")) == []
-    assert log.end("decisions") == 0
+def test_a_topic_nobody_wrote_to_is_empty(log, topic):
+    assert list(log.read(topic)) == []
+    assert log.end(topic) == 0
 
 
-def test_what_was_appended_is_read_in_order_with_positions_from_0(log):
-    log.append("decisions", [("a", b"1"), ("b", b"2")])
-    log.append("decisions", [("a", b"3")])
+def test_what_was_appended_is_read_in_order_with_positions_from_0(log, topic):
+    log.append(topic, [("a", b"1"), ("b", b"2")])
+    log.append(topic, [("a", b"3")])
     expected = [Entry(0, "a", b"1"), Entry(1, "b", b"2"), Entry(2, "a", b"3")]
-    assert list(log.read("decisions")) == expected
-    assert log.end("decisions") == 3
+    assert list(log.read(topic)) == expected
+    assert log.end(topic) == 3
 
 
-def test_appending_nothing_changes_nothing(log):
-    log.append("decisions", [])
-    assert log.end("decisions") == 0
+def test_appending_nothing_changes_nothing(log, topic):
+    log.append(topic, [])
+    assert log.end(topic) == 0
 
 
 @pytest.mark.parametrize(
@@ -70,47 +98,47 @@ def test_appending_nothing_changes_nothing(log):
         pytest.param(0, 0, [], id="none asked for"),
     ],
 )
-def test_a_reader_takes_up_where_it_wants_to(log, start, limit, expected):
-    log.append("decisions", [("k", str(number).encode()) for number in range(5)])
-    assert values(log.read("decisions", start, limit)) == expected
+def test_a_reader_takes_up_where_it_wants_to(log, topic, start, limit, expected):
+    log.append(topic, [("k", str(number).encode()) for number in range(5)])
+    assert values(log.read(topic, start, limit)) == expected
 
 
-def test_topics_do_not_see_each_other(log):
-    log.append("decisions", [("k", b"a decision")])
-    log.append("orders", [("k", b"an order")])
-    assert values(log.read("decisions")) == [b"a decision"]
-    assert list(log.read("orders")) == [Entry(0, "k", b"an order")]
+def test_topics_do_not_see_each_other(log, topic):
+    log.append(topic, [("k", b"a decision")])
+    log.append(f"{topic}.orders", [("k", b"an order")])
+    assert values(log.read(topic)) == [b"a decision"]
+    assert list(log.read(f"{topic}.orders")) == [Entry(0, "k", b"an order")]
 
 
-def test_appending_twice_stands_twice(log):
+def test_appending_twice_stands_twice(log, topic):
     for _ in range(2):
-        log.append("decisions", [("k", b"same")])
-    assert values(log.read("decisions")) == [b"same", b"same"]
+        log.append(topic, [("k", b"same")])
+    assert values(log.read(topic)) == [b"same", b"same"]
 
 
 @pytest.mark.parametrize("key", ["", "acme/größe/路由", "😀", "a\x00b", "%_'\"", " "])
-def test_any_text_is_a_key(log, key):
-    log.append(key, [(key, b"v")])
-    assert list(log.read(key)) == [Entry(0, key, b"v")]
+def test_any_text_is_a_key(log, topic, key):
+    log.append(topic, [(key, b"v")])
+    assert list(log.read(topic)) == [Entry(0, key, b"v")]
 
 
-def test_any_bytes_of_any_size_are_a_value(log):
-    written = [b"", b"\x00\xff", bytes(range(256)) * 40_000]
-    log.append("decisions", [("k", value) for value in written])
-    assert values(log.read("decisions")) == written
+def test_any_bytes_of_any_size_are_a_value(log, topic, largest):
+    written = [b"", b"\x00\xff", bytes(range(256)) * largest]
+    log.append(topic, [("k", value) for value in written])
+    assert values(log.read(topic)) == written
 
 
-def test_entries_that_end_in_an_error_are_not_there_at_all(log):
+def test_entries_that_end_in_an_error_are_not_there_at_all(log, topic):
     def entries():
         yield "k", b"1"
         raise ZeroDivisionError
 
-    log.append("decisions", [("k", b"0")])
+    log.append(topic, [("k", b"0")])
     with pytest.raises(ZeroDivisionError):
-        log.append("decisions", entries())
-    assert values(log.read("decisions")) == [b"0"]
-    log.append("decisions", [("k", b"2")])
-    assert list(log.read("decisions", 1)) == [Entry(1, "k", b"2")]
+        log.append(topic, entries())
+    assert values(log.read(topic)) == [b"0"]
+    log.append(topic, [("k", b"2")])
+    assert list(log.read(topic, 1)) == [Entry(1, "k", b"2")]
 
 
 @settings(max_examples=50, deadline=None)
@@ -307,3 +335,44 @@ def test_a_full_disk_is_named_and_what_was_there_stays(path):
     log.append("t", [("k", b"after")])
     assert values(log.read("t")) == [b"before", b"after"]
     log.close()
+
+
+# What only a log on Kafka must do.
+
+
+def test_a_topic_is_made_with_one_partition_and_one_that_is_there_is_taken(running, topic):
+    broker = running("tansu")
+    broker.create(f"{topic}.wide", partitions=3)
+    log = KafkaLog(KafkaSettings(), [broker.address])
+    for name, partitions in ((topic, 1), (f"{topic}.wide", 3)):
+        log.append(name, [("k", b"1"), ("other key", b"2")])
+        assert values(log.read(name)) == [b"1", b"2"]
+        assert broker.partitions(name) == partitions
+    log.close()
+
+
+@pytest.mark.parametrize("name", ["", "acme/größe", "a b", "x" * 250])
+def test_a_topic_that_kafka_would_not_take_is_refused(name, running):
+    log = KafkaLog(KafkaSettings(), [running("tansu").address])
+    with pytest.raises(StorageFailed, match="is no topic of Kafka"):
+        log.append(name, [("k", b"v")])
+    log.close()
+
+
+def test_a_broker_that_is_not_there_is_named(topic):
+    log = KafkaLog(KafkaSettings(), [f"127.0.0.1:{free_port()}"], timeout_secs=0.2)
+    with pytest.raises(StorageFailed, match=r"127\.0\.0\.1.*OPTIMIZER_KAFKA__BROKERS"):
+        log.append(topic, [("k", b"v")])
+    log.close()
+
+
+def test_a_value_too_large_is_an_error_that_names_the_topic(running, topic):
+    log = KafkaLog(KafkaSettings(), [running("tansu").address])
+    with pytest.raises(StorageFailed, match=rf"topic {topic}: .*MSG_SIZE_TOO_LARGE"):
+        log.append(topic, [("k", bytes(2_000_000))])
+    log.close()
+
+
+def test_an_option_nobody_knows_is_refused_by_its_name():
+    with pytest.raises(SettingsInvalid, match=r"security\.protocoll.*OPTIMIZER_KAFKA__OPTIONS"):
+        KafkaLog(KafkaSettings(options={"security.protocoll": "SSL"}), ["127.0.0.1:9"])

@@ -194,9 +194,9 @@ def mappings(draw: st.DrawFn) -> dict[str, Any]:
     if values.get("stamps.key") is None:  # without it nothing can be checked
         for check in CHECKS & values.keys():
             values[check] = "off"
-    for key in values:
+    for key, value in values.items():
         if key.endswith("_topics"):  # a topic is in one list
-            values[key] = [f"{key}.{topic}" for topic in values[key]]
+            values[key] = [f"{key}.{topic}" for topic in value]
     for section, model in (("incumbent", "one"), ("candidates[]", "another")):
         if f"routes[].{section}.model" in values:
             values[f"routes[].{section}.model"] = model
