@@ -6,6 +6,7 @@ down, or does not answer any more, there may be records that nobody has seen.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -35,6 +36,7 @@ class _Topic(msgspec.Struct):
 
 
 class _Statistics(msgspec.Struct):
+    ts: int  # microseconds of the monotonic clock
     brokers: dict[str, _Broker]
     topics: dict[str, _Topic]
 
@@ -64,8 +66,10 @@ class Health:
     def see_statistics(self, text: str) -> None:
         """Take the client's statistics, as JSON."""
         statistics = _decoder.decode(text)
+        # They may have waited to be taken, and say how long ago brokers spoke when they were made.
+        age_ns = max(0, time.monotonic_ns() - statistics.ts * 1000)
         idle = {
-            broker.nodeid: broker.rxidle * 1000
+            broker.nodeid: broker.rxidle * 1000 + age_ns
             for broker in statistics.brokers.values()
             if broker.nodeid >= 0 and broker.state == "UP" and broker.rxidle >= 0
         }

@@ -53,10 +53,7 @@ def _fitting(kind: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - one for ea
         case Switch():
             return st.booleans()
         case Names():
-            names = LINES.filter(bool)
-            if kind.pattern != Names().pattern:
-                names = st.from_regex(kind.pattern, fullmatch=True).filter(lambda n: len(n) < 200)
-            return st.lists(names, max_size=min(kind.most, 5), unique=True)
+            return st.lists(_names(kind), max_size=min(kind.most, 5), unique=True)
         case Labels():
             return st.dictionaries(LINES.filter(bool), st.floats(0, 1), max_size=3)
         case Parameters():
@@ -65,6 +62,12 @@ def _fitting(kind: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - one for ea
             )
         case Text():
             return st.from_regex(kind.pattern, fullmatch=True).filter(lambda text: len(text) < 200)
+
+
+def _names(kind: Names) -> st.SearchStrategy[str]:
+    if kind.pattern == Names().pattern:
+        return LINES.filter(bool)
+    return st.from_regex(kind.pattern, fullmatch=True).filter(lambda name: len(name) < 200)
 
 
 def _numbers(kind: Number) -> st.SearchStrategy[Any]:
@@ -194,9 +197,8 @@ def mappings(draw: st.DrawFn) -> dict[str, Any]:
     if values.get("stamps.key") is None:  # without it nothing can be checked
         for check in CHECKS & values.keys():
             values[check] = "off"
-    for key, value in values.items():
-        if key.endswith("_topics"):  # a topic is in one list
-            values[key] = [f"{key}.{topic}" for topic in value]
+    for key in {name for name in values if name.endswith("_topics")}:  # a topic is in one list
+        values[key] = [f"{key}.{topic}" for topic in values[key]]
     for section, model in (("incumbent", "one"), ("candidates[]", "another")):
         if f"routes[].{section}.model" in values:
             values[f"routes[].{section}.model"] = model
