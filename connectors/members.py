@@ -157,8 +157,9 @@ class Members(NamedTuple):
 
 
 def as_word(name: str) -> str:
-    """Write a name in small letters and underscores."""
-    return _NO_WORD.sub("_", _NEW_WORD.sub("_", name).lower()).strip("_")
+    """Write a name in small letters and underscores; one that has neither is `custom`."""
+    word = _NO_WORD.sub("_", _NEW_WORD.sub("_", name).lower()).strip("_")
+    return word or ("custom" if name else "")
 
 
 def _instant(value: str | float) -> datetime | None:

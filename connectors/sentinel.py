@@ -113,7 +113,7 @@ def read_anomaly(
         if wrapped is None:
             break
         around = _around(told, around)
-        if told.has("decision_type") and not wrapped.content:
+        if told.has("decision_type") and (not wrapped.content or _is_well(told)):
             return ()
         told = wrapped
     around = _around(told, around)
@@ -131,6 +131,10 @@ def _wrapped(told: Members) -> Members | None:
                 told = told.inside(name)
             return told
     return None
+
+
+def _is_well(told: Members) -> bool:
+    return told.inside("outputs").content.get("anomaly_detected") is False
 
 
 def _says_anomaly(told: Members) -> bool:

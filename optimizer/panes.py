@@ -212,9 +212,9 @@ class Dealing:
 
     def deal(self, pane: Pane) -> Iterator[tuple[str, Pane | Served]]:
         """Give each shard the rows of its routes, and services new here to their own shards."""
-        new = {service_of(arm.route) for arm in pane.arms if arm.route not in self._seen}
-        self._seen.update(arm.route for arm in pane.arms)
-        for service in sorted(new):
+        new = {arm.route for arm in pane.arms} - self._seen
+        self._seen |= new
+        for service in sorted(set(map(service_of, new))):
             notice = Served(service, max(pane.start_ns, pane.late_at_ns))
             yield self.shard(unnamed_route(service)), notice
         for group, part in split(pane, [self._group(arm.route) for arm in pane.arms]).items():

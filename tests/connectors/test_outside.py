@@ -158,6 +158,8 @@ def test_the_planned_event_concerns_each_service_by_its_worst_metric() -> None:
 
 
 def test_an_agent_that_finds_nothing_says_nothing_and_is_counted() -> None:
+    doubted = DECISION | {"outputs": DECISION["outputs"] | {"anomaly_detected": False}}
+    assert decoded(as_bytes(doubted)) == decoded(as_bytes(ALL_IS_WELL))
     found = decoded(as_bytes(ALL_IS_WELL))
     assert (found.events, found.refused) == ([], [])
     assert found.counts == {"events": 1, "other_events": 1}
@@ -170,6 +172,7 @@ def test_an_agent_that_finds_nothing_says_nothing_and_is_counted() -> None:
         ("LatencySpike", "latency_spike"),
         ({"custom": "Prompt leak!"}, "prompt_leak"),
         ("never heard of", "never_heard_of"),
+        ({"custom": "質量"}, "custom"),
     ],
 )
 def test_kinds_of_anomaly_nobody_knows_are_kept(told: Any, anomaly: str) -> None:
