@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from connectors.codecs import read_event
+from connectors.judged import load_judgements
 from connectors.otlp import OtlpDecoder
 from connectors.otlp.evaluations import EvaluationReader
 from connectors.otlp.metrics import MetricsDecoder
@@ -66,5 +67,7 @@ class RecordDecoder:
                 return told(owned(read_event(body), self._source), body)
             case RecordKind.LOGS:
                 return self._evaluations.decode(body)
+            case RecordKind.JUDGED:
+                return Decoded(None, (), {}, judgements=load_judgements(body, self._source))
             case kind:
                 raise DecodeFailed("not_available_yet", f"{kind.name.lower()} records are not read")

@@ -25,9 +25,15 @@ def _replay(options: argparse.Namespace) -> int:
         return replay.command(options)
 
 
+def _record(options: argparse.Namespace) -> int:
+    from dataflows import record  # noqa: PLC0415 - what it needs is loaded when needed
+
+    return record.command(options)
+
+
 def main() -> int:
     """Run the command line."""
-    return cli.main(sys.argv[1:], cli.Jobs(run=_run, replay=_replay))
+    return cli.main(sys.argv[1:], cli.Jobs(run=_run, replay=_replay, record=_record))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from connectors.api.arguments import (
     speed,
 )
 from connectors.api.dead_letter_arguments import add_dead_letters
+from connectors.api.record_arguments import add_record
 from optimizer.errors import OptimizerError, SettingsInvalid
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Jobs(NamedTuple):
 
     run: Command
     replay: Command
+    record: Command
 
 
 def main(arguments: Sequence[str], jobs: Jobs) -> int:
@@ -97,6 +99,7 @@ def _parser(jobs: Jobs) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands, jobs.run)
     _add_replay(commands, jobs.replay)
+    add_record(commands, jobs.record)
     _add_import(commands)
     _add_simulate(commands)
     _add_decisions(commands)

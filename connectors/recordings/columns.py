@@ -46,7 +46,12 @@ _ENCODING = dict.fromkeys(VALUES.keys() - {"call_id"}, "DELTA_BINARY_PACKED")
 
 
 def write_columns(
-    folder: Path, records: Iterable[Record], *, stamps: Stamps = Stamps.RECORDED
+    folder: Path,
+    records: Iterable[Record],
+    *,
+    stamps: Stamps = Stamps.RECORDED,
+    partitions: Iterable[str] = (),
+    links: bool = False,
 ) -> None:
     """Write a recording of columns; it is there when all is written, or not at all.
 
@@ -54,6 +59,8 @@ def write_columns(
         folder: The recording; created when it is not there.
         records: Blocks (kind `COLUMNS`) and records that are kept whole, in their order.
         stamps: Where their stamps come from.
+        partitions: Partitions that are waited for though they may have no records.
+        links: Keep what scores find calls by.
 
     Raises:
         RecordingInvalid: The folder holds a recording, cannot be written, or a block has no calls.
@@ -64,9 +71,10 @@ def write_columns(
     unfinished = folder / f".{FILE}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        partitions = _write_file(unfinished, records)
+        found = _write_file(unfinished, records, links=links)
         unfinished.replace(folder / FILE)
-        manifest = Manifest(partitions=partitions, form=Form.COLUMNS, stamps=stamps)
+        every = tuple(dict.fromkeys((*partitions, *found)))
+        manifest = Manifest(partitions=every, form=Form.COLUMNS, stamps=stamps)
         write_manifest(folder, manifest)
     except OSError as error:
         way_out = "free some space, or name a folder this user may write to"
@@ -157,24 +165,24 @@ class ColumnsReader:
             raise RecordingInvalid(f"{self._path}: {fault}") from error
 
 
-def _write_file(path: Path, records: Iterable[Record]) -> tuple[str, ...]:
+def _write_file(path: Path, records: Iterable[Record], *, links: bool) -> tuple[str, ...]:
     """Write the Parquet file; give the partitions it holds."""
     partitions: dict[str, None] = {}
     with arrow_module().parquet.ParquetWriter(
         path,
-        table_of_records([]).schema,
+        table_of_records([], links=links).schema,
         compression="zstd",
         use_dictionary=["kind", "body", *PLACES, *TEXTS],
         column_encoding=_ENCODING,
         write_page_checksum=True,
     ) as writer:
-        for table in _row_groups(records):
+        for table in _row_groups(records, links=links):
             partitions |= dict.fromkeys(table.column("partition").unique().to_pylist())
             writer.write_table(table, row_group_size=len(table))
     return tuple(partitions)
 
 
-def _row_groups(records: Iterable[Record]) -> Iterator[Any]:
+def _row_groups(records: Iterable[Record], *, links: bool) -> Iterator[Any]:
     run: list[Record] = []
     size = 0
     for record in records:
@@ -183,9 +191,9 @@ def _row_groups(records: Iterable[Record]) -> Iterator[Any]:
             run.append(record)
             size += len(body)
         if run and (isinstance(body, Block) or len(run) == _RUN or size > _RUN_BYTES):
-            yield table_of_records(run)
+            yield table_of_records(run, links=links)
             run, size = [], 0
         if isinstance(body, Block):
-            yield table_of_block(record, body)
+            yield table_of_block(record, body, links=links)
     if run:
-        yield table_of_records(run)
+        yield table_of_records(run, links=links)

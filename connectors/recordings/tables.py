@@ -25,6 +25,7 @@ TEXTS = ("partition", *CallKey._fields)
 PLACES = ("offset", "stamp_ns", "mark_ns")
 _TYPES = {"call_id": "uint64", "slot": "int16", "flags": "uint8", "score": "int32"}
 VALUES = {name: _TYPES.get(name, "int64") for name in ARRAYS if name != "key"}
+LINKS = ("trace", "span", "response")  # the columns of `Columns.links`, where they are kept
 _FEW = 1 << 20  # as many codes as may be looked up in an array
 
 
@@ -65,8 +66,8 @@ def arrow_module() -> Any:
     return pa
 
 
-def table_of_block(record: Record, block: Block) -> Any:
-    """Lay out the calls of a record whose body is a block.
+def table_of_block(record: Record, block: Block, *, links: bool = False) -> Any:
+    """Lay out the calls of a record whose body is a block, with what scores find them by if asked.
 
     Raises:
         RecordingInvalid: It has none, so no row would tell its place and its marks.
@@ -86,12 +87,13 @@ def table_of_block(record: Record, block: Block) -> Any:
             **{name: np.full(rows, value, np.int64) for name, value in places.items()},
             **{name: _dictionary(pa, texts, place) for name, texts in names.items()},
             **{name: getattr(block.columns, name) for name in VALUES},
+            **(_links(block.columns.links, rows) if links else {}),
             "body": pa.repeat(pa.scalar(b"", pa.binary()), rows),
         }
     )
 
 
-def table_of_records(records: Sequence[Record]) -> Any:
+def table_of_records(records: Sequence[Record], *, links: bool = False) -> Any:
     """Lay out records that are kept whole; what only calls have is empty."""
     pa, rows = arrow_module(), len(records)
     order = np.arange(rows)
@@ -104,6 +106,7 @@ def table_of_records(records: Sequence[Record]) -> Any:
             "mark_ns": np.full(rows, -1, np.int64),
             **{name: _dictionary(pa, [""], order * 0) for name in CallKey._fields},
             **{name: np.zeros(rows, dtype) for name, dtype in VALUES.items()},
+            **(_links(None, rows) if links else {}),
             "body": pa.array([record.body for record in records], pa.binary()),
         }
     )
@@ -124,7 +127,10 @@ def block_of(table: Any, partitions: dict[str, Names]) -> Record:
         name: table.column(name).to_numpy().astype(dtype, copy=False)
         for name, dtype in VALUES.items()
     }
-    columns = Columns(key=_codes(table, names), **arrays)
+    links = None
+    if LINKS[0] in table.column_names:
+        links = np.column_stack([table.column(name).to_numpy() for name in LINKS])
+    columns = Columns(key=_codes(table, names), links=links, **arrays)
     block = Block(keys=names.keys(), columns=columns, mark_ns=mark_ns)
     return Record(partition, offset, stamp_ns, RecordKind.COLUMNS, block)
 
@@ -140,6 +146,12 @@ def records_of(table: Any, kinds: Mapping[int, RecordKind]) -> list[Record]:
         Record(partition, offset, stamp_ns, kinds[kind], body)
         for partition, offset, stamp_ns, kind, body in zip(*columns, strict=True)
     ]
+
+
+def _links(links: NDArray[np.uint64] | None, rows: int) -> dict[str, NDArray[np.uint64]]:
+    """Give the columns of links; a call without any has zeros."""
+    values = np.zeros((rows, len(LINKS)), np.uint64) if links is None else links
+    return {name: np.ascontiguousarray(values[:, at]) for at, name in enumerate(LINKS)}
 
 
 def _dictionary(pa: Any, names: list[str], place: NDArray[np.intp]) -> Any:

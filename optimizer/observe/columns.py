@@ -37,6 +37,7 @@ class RecordKind(IntEnum):
     LOGS = 10  # ExportLogsServiceRequest, protobuf or JSON
     EVENT = 11  # JSON of another system: feedback, a score, an anomaly, a CloudEvent
     GAP = 12  # JSON: how many records here hold nothing or are gone, by the name they count under
+    JUDGED = 13  # scores that were decoded when they were recorded
 
 
 class Record(NamedTuple):

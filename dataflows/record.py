@@ -1,0 +1,107 @@
+"""`llm-optimizer record`: keep what came in, decoded, to be replayed without its content."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from connectors.api.new_folders import new_folder
+from connectors.configuration import load, located
+from connectors.decoding import RecordDecoder
+from connectors.prices import open_prices
+from connectors.recordings import RecordingWriter, open_reader
+from connectors.recordings.columns import write_columns
+from connectors.recordings.condensing import Condenser, Listening, Watched
+from dataflows.optimize import rules_of, stop_on_signals
+from optimizer.observe.observer import Observer
+from optimizer.observe.partition import Partition
+from optimizer.settings import LinkIndex
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+
+    from connectors.recordings import Manifest
+    from dataflows.ingest import Reader
+    from optimizer.observe.columns import Record
+    from optimizer.settings import Settings
+
+_EVERY_S = 0.2  # between looks for what has come
+_FOREVER_NS = 1 << 62
+
+
+def command(options: argparse.Namespace) -> int:
+    """Record until caught up, for as long as asked, or until told to stop."""
+    settings = located(load(options.config, os.environ), options.config)
+    reader = open_reader(options.origin or Path(settings.service.data_dir) / "inputs")
+    out = new_folder(options.out)
+    until_ns = round(options.until.timestamp() * 1e9) if options.until else _FOREVER_NS
+    ends = time.monotonic() + options.seconds  # noqa: TID251 - an edge: how long it records
+    with stop_on_signals() as stop:
+
+        def goes_on() -> bool:
+            return time.monotonic() < ends  # noqa: TID251 - see above
+
+        found = _records(reader, goes_on, stop.is_set)
+        records = (each for each in found if each.stamp_ns < until_ns)
+        if options.raw:
+            sys.stderr.write(f"{out}: --raw keeps prompts and answers: guard it as you do those\n")
+            _write_raw(out, records, reader.manifest)
+        else:
+            _write_columns(out, records, reader.manifest, settings)
+    if stop.is_set():
+        sys.stderr.write("stopped: what was read by then is kept\n")
+    sys.stdout.write(f"replay it: llm-optimizer replay {out}\n")
+    return 0
+
+
+def _records(
+    reader: Reader, goes_on: Callable[[], bool], is_stopped: Callable[[], bool]
+) -> Iterator[Record]:
+    """Give what has come by now; then, while it goes on, what comes."""
+    cursor: str | None = None
+    while not is_stopped():
+        pairs = reader.read(cursor)
+        for record, behind in pairs:
+            yield record
+            cursor = behind
+        if not pairs:
+            if not goes_on():
+                return
+            time.sleep(_EVERY_S)
+
+
+def _write_raw(out: Path, records: Iterator[Record], manifest: Manifest) -> None:
+    """Keep records as they came."""
+    known = set(manifest.partitions)
+    with RecordingWriter(out, manifest.partitions, stamps=manifest.stamps) as writer:
+        for record in records:
+            if record.partition not in known:
+                known.add(record.partition)
+                writer.declare(record.partition)
+            writer.append(record)
+
+
+def _write_columns(
+    out: Path, records: Iterator[Record], manifest: Manifest, settings: Settings
+) -> None:
+    """Keep what records say to a job under these settings."""
+    prices, rules = open_prices(settings.prices), rules_of(settings)
+
+    def watch(name: str) -> Watched:
+        decoder = Listening(RecordDecoder(settings, prices, name))
+        return Watched(Observer(Partition(name, rules), decoder, shards=1), decoder)
+
+    condenser = Condenser(watch, rules.skew_ns)
+    write_columns(
+        out,
+        condenser.condense(records),
+        stamps=manifest.stamps,
+        partitions=manifest.partitions,
+        links=settings.attribution.index is not LinkIndex.NONE,
+    )
+    for reason, letters in sorted(condenser.left_out.items()):
+        sys.stderr.write(f"{letters:,} left out: {reason}; --raw keeps their bytes\n")
