@@ -39,7 +39,7 @@ def command(options: argparse.Namespace) -> int:
     reader = open_reader(options.origin or Path(settings.service.data_dir) / "inputs")
     out = new_folder(options.out)
     until_ns = round(options.until.timestamp() * 1e9) if options.until else _FOREVER_NS
-    ends = time.monotonic() + options.seconds  # noqa: TID251 - an edge: how long it records
+    ends: float = time.monotonic() + options.seconds  # noqa: TID251 - an edge: how long it records
     with stop_on_signals() as stop:
 
         def goes_on() -> bool:

@@ -21,7 +21,7 @@ from optimizer.panes import PANE_NS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from optimizer.observe.columns import CallKey, KeyTable
+    from optimizer.observe.keys import CallKey, KeyTable
     from optimizer.observe.observer import Decoded, Decoder, Observer
 
 BLOCK_ROWS = 1 << 16  # a block that has as many is full

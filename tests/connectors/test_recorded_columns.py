@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -253,3 +254,24 @@ except NotAvailable as error:
 def test_without_pyarrow_only_columns_are_missing(tmp_path):
     command = [sys.executable, "-c", WITHOUT_PYARROW, str(tmp_path)]
     assert subprocess.run(command, cwd=ROOT, check=False).returncode == 7
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_scores_find_calls_by_is_kept_where_it_is_asked_for(tmp_path, kept):
+    record = calls(1, [A, B], [0, 1, 0])
+    links = np.arange(9, dtype=np.uint64).reshape(3, 3) + np.uint64(2**63)
+    linked = replace(record.body, columns=replace(record.body.columns, links=links))
+    records = [record._replace(body=linked), order(2), record]
+    write_columns(tmp_path, records, links=kept)
+    first, _, last = (each.body for each in read_columns(tmp_path))
+    if kept:
+        assert first.columns.links.dtype == np.uint64
+        assert first.columns.links.tolist() == links.tolist()
+        assert last.columns.links.tolist() == [[0, 0, 0]] * 3
+    else:
+        assert first.columns.links is None
+
+
+def test_partitions_without_records_are_named_if_they_are_waited_for(tmp_path):
+    write_columns(tmp_path, [order(1)], partitions=["quiet", "p"])
+    assert ColumnsReader(tmp_path).manifest.partitions == ("quiet", "p")
