@@ -19,7 +19,7 @@ from optimizer.observe.columns import Block, Columns, DeadLetter, Record, Record
 from optimizer.panes import PANE_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from optimizer.observe.keys import CallKey, KeyTable
     from optimizer.observe.observer import Decoded, Decoder, Observer
@@ -52,6 +52,9 @@ class Listening:
         self.said, self.table = None, table
         self.said = self._decoder.decode(record, table)
         return self.said
+
+    def decode_many(self, _records: Sequence[Record], _table: KeyTable) -> None:
+        """Have each read for itself, so that what it says is known."""
 
 
 class Watched(NamedTuple):
