@@ -116,10 +116,19 @@ class Disorder:
         )
         alert = replace(an_alert(id=number, timestamp=at), metadata={"comment": "secret"})
         order = an_order(OrderAction.PAUSE, id=number, timestamp=at)
+        if self.sent and self.rng.random() < 0.5:
+            return RecordKind.EVENT, self.langfuse(number)
         kind, event = self.rng.choice(
             [(RecordKind.SCORE, score), (RecordKind.EVENT, alert), (RecordKind.ORDER, order)]
         )
         return kind, to_json(event)
+
+    def langfuse(self, number: str) -> bytes:
+        """A score of another system that names a call's trace."""
+        request = json.loads(self.rng.choice(self.sent[-5:]))
+        span = request["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+        told = {"id": number, "traceId": span["traceId"], "name": "ok", "dataType": "BOOLEAN"}
+        return json.dumps(told | {"value": 1, "comment": "secret"}).encode()
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -124,6 +124,26 @@ def test_what_a_setting_had_refused_is_counted_once_the_setting_is_mended(
     assert not (shell.folder / "third").exists()
 
 
+def test_a_score_without_a_scale_is_counted_once_its_scale_is_declared(shell: Shell) -> None:
+    line = Lines().line(START_NS).encode()
+    trace = json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["traceId"]
+    told = {"id": "1", "traceId": trace, "name": "faithfulness", "value": 7.5}
+    with RecordingWriter(shell.folder / "in", ["feedback"]) as writer:
+        writer.append(Record("feedback", 0, START_NS, RecordKind.OTLP, line))
+        body = json.dumps(told).encode()
+        writer.append(Record("feedback", 1, START_NS + SECOND_NS, RecordKind.EVENT, body))
+    assert shell("replay", "in", "--out", "out").code == 0
+    letters = "out/dead_letters.db"
+    assert "unmapped_score" in shell("dead-letters", "list", "--db", letters).output
+    assert shell("dead-letters", "replay", "--db", letters, "--out", "again").code == 0
+    scale = "scores: [{name: faithfulness, min: 0, max: 10}]"
+    (shell.folder / "mended.yaml").write_text(scale)
+    assert shell("replay", "again", "--out", "mended", "--config", "mended.yaml").code == 0
+    account = ledger(shell.folder / "mended", "feedback")
+    assert account["judgements"] == 1
+    assert "dead:unmapped_score" not in account
+
+
 def test_letters_are_appended_for_the_live_run_under_their_own_source(
     shell: Shell, replayed: Path
 ) -> None:
