@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from connectors.codecs import cloud_event, to_json
+from connectors.codecs import cloud_event, plain, to_json
+from optimizer.attribute.coverage import Coverage
 from optimizer.decisions import OptimizationDecision
 from optimizer.findings import Finding
 from optimizer.observe.columns import DeadLetter
@@ -27,9 +28,9 @@ _MOST_LETTERS, _MOST_LETTER_BYTES = 1000, 1 << 20  # may wait to be written
 class Publisher:
     """Writes outputs; a finding or decision is durable when `publish` returns.
 
-    Window summaries and ledgers are views of the newest only: they wait for `flush`, so that a
-    minute's thousand windows never stand before a decision. Dead letters wait too, a few: the
-    snapshot comes after the flush, so a crash repeats what it lost.
+    Window summaries, coverage and ledgers are views of the newest only: they wait for `flush`, so
+    that a minute's thousand windows never stand before a decision. Dead letters wait too, a few:
+    the snapshot comes after the flush, so a crash repeats what it lost.
 
     Args:
         log: Where findings and decisions go, as CloudEvents.
@@ -90,6 +91,9 @@ class Publisher:
             case Ledger():
                 self._waiting["ledgers", output.partition] = _ledger(output)
                 self._forget(output.watermark_ns)
+            case Coverage():
+                row = _coverage(output)
+                self._waiting["coverage", row.key] = row
             case DeadLetter():
                 self._letters.append(output)
                 self._letter_bytes += len(output.body)
@@ -120,6 +124,11 @@ def _view(output: OptimizationDecision | Finding) -> Row:
 def _window(summary: WindowSummary) -> Row:
     key = f"{summary.route}|{summary.arm}|{summary.revision}|{summary.kind}"
     return Row(key, summary.end.isoformat(), to_json(summary))
+
+
+def _coverage(coverage: Coverage) -> Row:
+    told = {**plain(coverage), "share": coverage.share}
+    return Row(f"{coverage.route}|{coverage.arm}", coverage.route, to_json(told))
 
 
 def _ledger(ledger: Ledger) -> Row:

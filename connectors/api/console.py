@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from connectors.api import rendering
 from connectors.api.progress import Progress
+from optimizer.attribute.coverage import Coverage
 from optimizer.decisions import OptimizationDecision
 from optimizer.findings import Finding, FindingStatus
 from optimizer.observe.columns import DeadLetter
@@ -17,6 +18,8 @@ from optimizer.windows import WindowSummary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_MOST_COVERED = 10  # routes whose coverage is told
 
 
 class Console:
@@ -32,6 +35,7 @@ class Console:
         self.rules: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
         self.ledgers: dict[str, Mapping[str, int]] = {}
+        self.covered: dict[str, dict[str, Coverage]] = {}
         self._render = rendering.as_json if output == "json" else rendering.as_line
         self._windows = windows
         self._progress = Progress()
@@ -53,17 +57,22 @@ class Console:
                 if output.kind == self._windows:
                     self._print(output)
                 self._progress.tell(f"{output.end:%Y-%m-%d %H:%M}  {self._account()}")
-            case Finding():
-                if output.status is FindingStatus.OPEN and output.seen == output.since:
-                    self.rules[output.rule] += 1
-                self._print(output)
-            case OptimizationDecision():
-                self.statuses[output.status] += 1
+            case Finding() | OptimizationDecision():
+                self._count(output)
                 self._print(output)
             case DeadLetter():
                 self.counts[f"set aside: {output.reason}"] += 1
+            case Coverage():
+                self.covered.setdefault(output.route, {})[output.arm] = output
             case Ledger():
                 self.ledgers[output.partition] = output.counts
+
+    def _count(self, said: Finding | OptimizationDecision) -> None:
+        match said:
+            case Finding(status=FindingStatus.OPEN) if said.seen == said.since:
+                self.rules[said.rule] += 1
+            case OptimizationDecision():
+                self.statuses[said.status] += 1
 
     def _close(self) -> None:
         seconds = time.monotonic() - self._began  # noqa: TID251 - see above
@@ -72,7 +81,20 @@ class Console:
         sys.stderr.write(
             f"\n{self._account()} in {seconds:.1f} s\n"
             f"findings:  {findings or 'none'}\ndecisions: {decisions or 'none'}\n"
+            f"{self._coverage()}"
         )
+
+    def _coverage(self) -> str:
+        """Tell of each scored route how many calls of its arms have a score."""
+        shown = sorted(self.covered.items())[:_MOST_COVERED]
+        lines = [
+            f"scores:    {route}: cover "
+            + ", ".join(f"{one.share:.0%} of {arm}" for arm, one in sorted(arms.items()))
+            for route, arms in shown
+        ]
+        if more := len(self.covered) - len(shown):
+            lines.append(f"scores:    and {more} more routes (the view `coverage` holds all)")
+        return "".join(f"{line}\n" for line in lines)
 
     def _print(self, output: Any) -> None:
         self._progress.clear()

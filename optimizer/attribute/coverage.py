@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from optimizer.judgements import Judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
 Arm = tuple[str, str]  # route, arm
 MOST_ARMS = 1 << 16  # more are not told
@@ -16,7 +17,8 @@ MOST_NAMES = 64  # of scores of one arm; the others are told together
 OTHER = "~other"
 
 
-class Scored(NamedTuple):
+@dataclass(frozen=True, slots=True, order=True)
+class Scored:
     """How many scores of one name a kind of judge gave."""
 
     name: str
@@ -24,7 +26,8 @@ class Scored(NamedTuple):
     scores: int
 
 
-class Coverage(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Coverage:
     """How well the calls of an arm are scored, since they were first seen.
 
     Attributes:
@@ -37,13 +40,17 @@ class Coverage(NamedTuple):
     route: str
     arm: str
     calls: int
-    scored: Sequence[Scored]
+    scored: tuple[Scored, ...]
+
+    @property
+    def most(self) -> Scored:
+        """Give the most frequent score; one of nothing where there is none."""
+        return max(self.scored, key=lambda each: each.scores, default=Scored("", "", 0))
 
     @property
     def share(self) -> float:
         """Share of its calls that the most frequent score covers, at most 1; 0 without calls."""
-        most = max((each.scores for each in self.scored), default=0)
-        return min(most / self.calls, 1.0) if self.calls else 0.0
+        return min(self.most.scores / self.calls, 1.0) if self.calls else 0.0
 
 
 class Covered:

@@ -65,6 +65,10 @@ def test_the_route_in_the_example_can_be_taken_as_it_stands() -> None:
     assert SCHEMA.is_valid(mapping)
 
 
+def test_the_schema_can_be_written() -> None:
+    assert json.loads(json.dumps(schema())) == schema()
+
+
 def test_the_schema_is_one_and_takes_the_example() -> None:
     jsonschema.Draft202012Validator.check_schema(schema())
     SCHEMA.validate(yaml.safe_load(EXAMPLE))

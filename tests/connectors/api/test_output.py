@@ -41,7 +41,8 @@ def test_the_account_adds_up_and_stands_apart_from_the_results(recording: Path) 
     done = llm_optimizer("replay", recording)
     words = Counter(line[18:28].split()[0] for line in done.stdout.splitlines())
     assert words.keys() == {"FINDING", "DECISION", "window"}
-    _, account, findings, decisions = done.stderr.splitlines()  # and no progress: it was quick
+    # And no progress: it was quick.
+    _, account, findings, decisions, *covered = done.stderr.splitlines()
     assert "\x1b" not in done.stdout + done.stderr
     assert re.fullmatch(
         r"[\d,]+ records, 7,417 calls, \d+ scores, \d+ windows in \d+\.\d s", account
@@ -50,6 +51,8 @@ def test_the_account_adds_up_and_stands_apart_from_the_results(recording: Path) 
     log = [line for line in done.stdout.splitlines() if "FINDING" in line and "over:" not in line]
     assert 0 < opened <= len(log)
     assert decisions == "decisions: pending 1"
+    assert all(re.fullmatch(r"scores:    \S+: cover \d+% of .*", line) for line in covered)
+    assert len(covered) >= 1
 
 
 @pytest.mark.parametrize(
