@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from connectors.codecs import cloud_event, plain, to_json
+from connectors.dead_letters import letter_id
 from optimizer.attribute.coverage import Coverage
 from optimizer.decisions import OptimizationDecision
 from optimizer.findings import Finding
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 DECISIONS = "llm.optimizer.decisions"
 FINDINGS = "llm.optimizer.findings"
+DEAD_LETTERS = "llm.optimizer.dlq"
 _MOST_LETTERS, _MOST_LETTER_BYTES = 1000, 1 << 20  # may wait to be written
 
 
@@ -38,6 +40,8 @@ class Publisher:
         store: Where views go.
         service_name: Names the source of the events.
         watch: Sees every output, after it is durable or waits.
+        tell_letters: Append dead letters to the log too, with their bytes if those are kept: for a
+            log that others read and that no view is made of.
     """
 
     def __init__(
@@ -47,6 +51,8 @@ class Publisher:
         store: Store,
         service_name: str,
         watch: Callable[[Any], None] = lambda _: None,
+        *,
+        tell_letters: bool = False,
     ) -> None:
         self._log = log
         self._dead = dead
@@ -54,6 +60,7 @@ class Publisher:
         self._service_name = service_name
         self._watch = watch
         self._waiting: dict[tuple[str, str], Row] = {}
+        self._tell_letters = tell_letters
         self._letters: list[DeadLetter] = []
         self._letter_bytes = 0
 
@@ -79,6 +86,10 @@ class Publisher:
         for view, put in views.items():
             self._store.put(view, put)
         self._waiting.clear()
+
+    def _told(self, letter: DeadLetter) -> bytes:
+        facts = {"id": letter_id(letter), **plain(letter), "kind": letter.kind.name.lower()}
+        return to_json(facts if self._dead.keeps_bytes else facts | {"body": None})
 
     def _event(self, output: OptimizationDecision | Finding) -> bytes:
         return to_json(cloud_event(output, self._service_name))
@@ -109,6 +120,9 @@ class Publisher:
     def _write_letters(self) -> None:
         if self._letters:
             self._dead.put(self._letters)
+            if self._tell_letters:
+                told = [(one.partition, self._told(one)) for one in self._letters]
+                self._log.append(DEAD_LETTERS, told)
             self._letters.clear()
             self._letter_bytes = 0
 

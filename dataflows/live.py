@@ -154,4 +154,5 @@ def open_publisher(
         stack.enter_context(closing(open_store(database, timeout))),
         settings.service.name,
         watch,
+        tell_letters=settings.kafka.log,
     )

@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from connectors.api import rendering
+from connectors.api.inputs import open_inputs
 from connectors.api.new_folders import new_folder
-from connectors.api.opening import open_log
 from connectors.configuration import load
 from connectors.dead_letters import DeadLetterStore, StoredLetter, Wanted
 from connectors.dead_letters.masking import nature_of
 from connectors.dead_letters.replaying import as_they_came, for_the_live_job
 from connectors.dead_letters.store import DAY_NS, FILE
-from connectors.inputs import INPUTS
-from connectors.recordings import RecordingWriter, messages
-from optimizer.errors import NotFound, SettingsInvalid
+from connectors.recordings import RecordingWriter
+from optimizer.errors import NotFound
 
 if TYPE_CHECKING:
     import argparse
@@ -153,19 +152,14 @@ def _append_to_inputs(
     store: DeadLetterStore, letters: Sequence[StoredLetter], settings: Settings
 ) -> str:
     """Append letters to the log that a live run reads beside its input."""
-    database = settings.database.connection_string
-    if database == "memory://":
-        fault = "database.connection_string is memory://, which no live run shares: --out makes a "
-        way_out = "recording instead, or name a database (OPTIMIZER_DATABASE__CONNECTION_STRING)"
-        raise SettingsInvalid([fault + way_out])
-    with closing(open_log(database, settings.database.timeout_secs)) as log:
+    with closing(open_inputs(settings, {letter.source for letter in letters})) as inputs:
         for start in range(0, len(letters), _AT_ONCE):
             records = for_the_live_job(store.bodies(letters[start : start + _AT_ONCE]))
-            log.append(INPUTS, [(each.partition, messages.encode(each)) for each in records])
-    return (
-        f"appended to {INPUTS} of {database}: a live run on it reads them again.\n"
-        "A call whose time is past counts as late there; --out counts it in a replay."
-    )
+            inputs.append(records)
+        return (
+            f"appended to {inputs.name}: a live run on it reads them again.\n"
+            "A call whose time is past counts as late there; --out counts it in a replay."
+        )
 
 
 def _totals_table(totals: Iterable[tuple[str, str, int, int, int]]) -> str:

@@ -85,6 +85,11 @@ class DeadLetterStore:
         self._taken = self._cost()  # may be more than there is: others take letters away
         self._looked_ns = -1
 
+    @property
+    def keeps_bytes(self) -> bool:
+        """Whether letters are kept with their bytes."""
+        return self._rules.bytes is LetterBytes.KEEP
+
     def put(self, letters: Iterable[DeadLetter]) -> None:
         """Keep letters; durable, all or none, when it returns. The oldest go when it gets full."""
         rows = [self._row(letter) for letter in letters]
@@ -170,7 +175,7 @@ class DeadLetterStore:
     def _row(self, letter: DeadLetter) -> tuple[tuple[object, ...], int]:
         """Give a letter's row, and what it takes on the disk."""
         body = None
-        if letter.body and self._rules.bytes is LetterBytes.KEEP:
+        if letter.body and self.keeps_bytes:
             body = frames.compress(letter.body)
             body = body if len(body) <= self._most_bytes else None
         detail = _text(letter.detail[:_DETAIL_LETTERS])

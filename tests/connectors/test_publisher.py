@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 
-from connectors.dead_letters import DeadLetterStore, Wanted
+import pytest
+
+from connectors.dead_letters import DeadLetterStore, Wanted, letter_id
 from connectors.logs.memory import MemoryLog
-from connectors.publisher import DECISIONS, FINDINGS, Publisher
+from connectors.publisher import DEAD_LETTERS, DECISIONS, FINDINGS, Publisher
 from connectors.stores.memory import MemoryStore
 from optimizer.attribute.coverage import Coverage, Scored
 from optimizer.observe.columns import DeadLetter
 from optimizer.observe.observer import Ledger
+from optimizer.settings import DeadLetterSettings, LetterBytes
 from tests.builders import a_decision, a_finding, a_summary
 
 COVERED = Coverage("t/s/r", "a", 8, (Scored("helpful", "human", 2),))
@@ -40,6 +43,7 @@ def test_each_output_goes_where_it_belongs() -> None:
     assert store.get("findings", a_finding().id)
     assert list(store.scan("windows")) == []
     publisher.flush()
+    assert log.end(DEAD_LETTERS) == 0
     ((kept, body),) = dead.bodies(dead.find(Wanted()))
     assert (kept.reason, kept.offset, body) == ("not_json", 7, b"\xff")
     assert len(list(store.scan("windows"))) == 1
@@ -56,3 +60,17 @@ def test_only_the_newest_window_of_an_arm_is_kept_as_a_view() -> None:
     publisher.flush()
     (row,) = store.scan("windows")
     assert json.loads(row.value)["calls"] == 2
+
+
+@pytest.mark.parametrize(("kept", "body"), [("keep", "/w=="), ("none", None)])
+def test_a_log_that_others_read_is_told_of_dead_letters_too(kept: str, body: str | None) -> None:
+    log, letters = MemoryLog(), DeadLetterStore(None, DeadLetterSettings(bytes=LetterBytes(kept)))
+    publisher = Publisher(log, letters, MemoryStore(), "svc", tell_letters=True)
+    letter = DeadLetter(partition="p/1", offset=7, reason="not_json", detail="x", body=b"\xff")
+    publisher.publish([letter])
+    publisher.flush()
+    (entry,) = log.read(DEAD_LETTERS)
+    told = json.loads(entry.value)
+    assert entry.key == "p/1"
+    assert (told["id"], told["body"], told["kind"]) == (letter_id(letter), body, "otlp")
+    assert (told["reason"], told["offset"], told["place"]) == ("not_json", 7, 0)

@@ -6,16 +6,23 @@ import json
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from connectors.configuration import load
 from connectors.dead_letters import DeadLetterStore, Wanted
 from connectors.inputs import INPUTS
+from connectors.kafka.topics import telemetry
+from connectors.logs.kafka import KafkaLog
 from connectors.logs.sqlite import SqliteLog
 from connectors.recordings import RecordingReader, RecordingWriter, messages
 from connectors.stores.sqlite import SqliteStore
 from optimizer.observe.columns import Record, RecordKind
+from tests.brokers.broker import Broker
+from tests.brokers.fixtures import brokers
 from tests.command_line import ROOT
 from tests.connectors.api.shell import Shell
 from tests.otlp_lines import SECOND_NS, Lines
@@ -228,3 +235,40 @@ def test_a_log_in_memory_cannot_be_appended_to(shell: Shell, replayed: Path) -> 
     assert done.code == 2
     assert "no live run shares" in done.errors
     assert shell("dead-letters", "replay", "--db", replayed).output.startswith("2 dead letters")
+
+
+@pytest.mark.parametrize(
+    ("kafka", "told"),
+    [
+        ("inputs_topics: []", "kafka.inputs_topics is []: no live run reads a topic of inputs"),
+        ("start: earliest", "llm.optimizer.inputs is read under other settings than spans: --out"),
+    ],
+)
+def test_no_letter_is_given_to_a_topic_that_is_read_as_somebody_elses(
+    kafka: str, told: str, shell: Shell, replayed: Path
+) -> None:
+    sources = "sources: [{source: spans, tenant: rival}]"
+    (shell.folder / "c.yaml").write_text(f"kafka: {{brokers: [h:9], {kafka}}}\n{sources}")
+    done = shell("dead-letters", "replay", "--db", replayed, "--config", "c.yaml")
+    assert done.code == 2
+    assert told in done.errors
+    assert shell("dead-letters", "replay", "--db", replayed).output.startswith("2 dead letters")
+
+
+@brokers()
+def test_a_live_run_on_kafka_reads_letters_of_its_own_topic(
+    broker: Broker, shell: Shell, replayed: Path
+) -> None:
+    topic = f"t{uuid4().hex}.inputs"
+    kafka = json.dumps({"brokers": [broker.address], "inputs_topics": [topic]})
+    (shell.folder / "c.yaml").write_text(f"kafka: {kafka}")
+    done = shell("dead-letters", "replay", "--db", replayed, "--config", "c.yaml")
+    assert done.output.startswith(f"2 dead letters appended to {topic} of {broker.address}")
+    settings = load(shell.folder / "c.yaml", {})
+    with closing(KafkaLog(settings.kafka, [broker.address])) as log:
+        values = [entry.value for entry in log.read(topic)]
+    read = telemetry(settings)[topic]
+    store = DeadLetterStore(replayed)
+    kept = [(RecordKind.OTLP, body) for _, body in store.bodies(store.find(Wanted()))]
+    store.close()
+    assert [read(value, ()) for value in values] == kept
