@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from optimizer.observe.price import Book
+    from optimizer.observe.runs import DecodedRun
     from optimizer.settings import Settings
 
 
@@ -43,7 +44,7 @@ class RecordDecoder:
         self._evaluations = EvaluationReader(settings, source)
         self._metrics = MetricsDecoder(self._spans.normalizer)
 
-    def decode_many(self, records: Sequence[Record], table: KeyTable) -> Sequence[Decoded] | None:
+    def decode_many(self, records: Sequence[Record], table: KeyTable) -> DecodedRun | None:
         """Read small records of calls at once; None where they must be read one by one."""
         bodies = [record.body for record in records if isinstance(record.body, bytes)]
         return self._spans.decode_many(bodies, table)

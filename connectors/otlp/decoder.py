@@ -13,7 +13,7 @@ from connectors.otlp.names import link_in
 from connectors.otlp.plans import Plans
 from connectors.otlp.protobuf import PROTOBUF
 from connectors.otlp.rows import Calls, ReadAlone, columns, join, links_of, rows_of
-from connectors.otlp.runs import deal, resources_in, run_of
+from connectors.otlp.runs import Run, deal
 from optimizer.errors import DecodeFailed
 from optimizer.observe.identify import NOTHING_MORE, Identities
 from optimizer.observe.keys import KeyTable
@@ -21,6 +21,7 @@ from optimizer.observe.links import NO_LINK, Links
 from optimizer.observe.normalize import Normalizer
 from optimizer.observe.observer import Decoded, Refusal
 from optimizer.observe.price import PriceTable
+from optimizer.observe.runs import DecodedRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -119,7 +120,7 @@ class OtlpDecoder:
         detail = f"begins with {body[:4].hex()}: must be protobuf (0a) or JSON (7b)"
         raise DecodeFailed("not_otlp", detail)
 
-    def decode_many(self, bodies: Sequence[bytes], table: KeyTable) -> list[Decoded] | None:
+    def decode_many(self, bodies: Sequence[bytes], table: KeyTable) -> DecodedRun | None:
         """Read small protobuf records in a row at once.
 
         Args:
@@ -127,23 +128,25 @@ class OtlpDecoder:
             table: As in `decode`.
 
         Returns:
-            What `decode` would give for each, or None where one of them must be read by itself.
+            What `decode` would give, or None where one of them must be read by itself.
         """
-        resources = [resources_in(body) for body in bodies]
-        if min(resources) < 0:
-            return None
         memory = self._protobuf.memory
         memory.make_room(table)
         try:
-            read = protobuf.read(b"".join(bodies), memory)
+            read = protobuf.read_run(bodies, memory)
         except DecodeFailed:
             return None
-        run = run_of(bodies, resources, read.spans) if read.sound else None
-        if run is None:
+        if not read.sound:
             return None
+        run = Run(bodies, read.spans)
         letters = RunLetters(run)
         calls = self._calls(self._protobuf, read, letters)
-        return [self._decoded(part, memory.kinds) for part in deal(calls, run, letters)]
+        kinds = memory.kinds
+
+        def each() -> list[Decoded]:
+            return [self._decoded(part, kinds) for part in deal(calls, run, letters)]
+
+        return DecodedRun(self._decoded(calls, kinds), each)
 
     def _calls(self, encoding: _Encoding, read: Read, letters: AnyLetters) -> Calls:
         kinds = encoding.memory.kinds

@@ -125,10 +125,10 @@ def read(body: bytes, memory: Memory) -> Read:
     Raises:
         DecodeFailed: The body is no request.
     """
-    parts, counts, odd = Parts(memory), [], []
+    parts, odd = Parts(memory), []
     spans: list[JsonSpan] = []
     for resource_spans in _request(body).resource_spans or ():
-        source, before = memory.source(bytes(resource_spans.resource)), len(spans)
+        source = memory.source(bytes(resource_spans.resource))
         for scope_spans in resource_spans.scope_spans or ():
             plan, first = memory.plan(bytes(scope_spans.scope)), len(spans)
             found = scope_spans.spans or []
@@ -136,10 +136,9 @@ def read(body: bytes, memory: Memory) -> Read:
             places = (first + row for row, span in enumerate(found) if span is _DAMAGED)
             odd += [Odd(place, plan, source) for place in places]
             spans += found
-        counts.append(len(spans) - before)
     shape = _shape(spans)
     rows, others = parts.finish(shape)
-    return Read(counts, rows, odd + others, bool(shape.sound.any()))
+    return Read([len(spans)], rows, odd + others, bool(shape.sound.any()))
 
 
 def ends(body: bytes) -> list[int]:

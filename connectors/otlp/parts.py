@@ -45,10 +45,10 @@ class Odd(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What the fast path made of a record.
+    """What the fast path made of a record, or of records at once.
 
     Attributes:
-        spans: How many spans each of its resources holds.
+        spans: How many spans each record holds.
         rows: The calls that are plain.
         odd: The spans that are not.
         sound: The ids and times of any span could be read in columns.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,10 @@ from connectors.otlp.any_value import any_value
 from connectors.otlp.memory import Form
 from connectors.otlp.numbers import reals, wholes
 from connectors.otlp.parts import Parts, Read
-from connectors.otlp.shape import shape_of_merged
+from connectors.otlp.runs import resources_in
+from connectors.otlp.shape import shape_of
 from connectors.otlp.spans import STATUSES, parse, read_resource, read_scope
+from optimizer.errors import DecodeFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,15 +34,36 @@ def read(body: bytes, memory: Memory) -> Read:
     Raises:
         DecodeFailed: The bytes are none.
     """
-    merged = parse(wire.Transposed, body).resource_spans.scope_spans.spans
-    has_events = bool(merged.events)
-    merged.ClearField("events")
     alike, counts = _alike(body, memory)
+    return _finish([body], memory, alike, [sum(counts)])
+
+
+def read_run(bodies: Sequence[bytes], memory: Memory) -> Read:
+    """Read requests at once, as one: requests end to end are one request.
+
+    Raises:
+        DecodeFailed: One of them must be read by itself.
+    """
+    resources = [resources_in(body) for body in bodies]
+    if min(resources) < 0:
+        raise DecodeFailed("not_protobuf", "something else than resources stands at the top")
+    alike, counts = _alike(b"".join(bodies), memory)
+    ends = list(accumulate(resources, initial=0))
+    spans = [sum(counts[start:stop]) for start, stop in pairwise(ends)]
+    return _finish(bodies, memory, alike, spans)
+
+
+def _finish(bodies: Sequence[bytes], memory: Memory, alike: _Alike, spans: list[int]) -> Read:
+    # Ids and times record by record, so that none of one record's is taken for another's.
+    merged = [parse(wire.Transposed, body).resource_spans.scope_spans.spans for body in bodies]
+    has_events = any(one.events for one in merged)
+    for one in merged:
+        one.ClearField("events")
     parts = Parts(memory)
-    for (plan, source), (places, spans) in alike.items():
-        _add(parts, plan, source, places, spans, has_events=has_events)
-    shape = shape_of_merged(merged, sum(counts))
-    return Read(counts, *parts.finish(shape), bool(shape.sound.any()))
+    for (plan, source), (places, found) in alike.items():
+        _add(parts, plan, source, places, found, has_events=has_events)
+    shape = shape_of(merged, spans)
+    return Read(spans, *parts.finish(shape), bool(shape.sound.any()))
 
 
 def _alike(body: bytes, memory: Memory) -> tuple[_Alike, list[int]]:

@@ -1,8 +1,7 @@
-"""Small records in a row, read as one: requests end to end are one request.
+"""Small records in a row, read at once and dealt back.
 
-Reading a request of a few spans costs hardly less than one of hundreds. What is read together is
-dealt back to its records, and nothing must be told apart from reading them one by one. So the
-seams are looked at: every record must be whole, and tell all its ids and times itself.
+Reading a request of a few spans costs hardly less than one of hundreds. But nothing must tell what
+was read together from what was read one by one, so every record must be whole by itself.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from connectors.otlp import wire
 from connectors.otlp.rows import Calls
 
 if TYPE_CHECKING:
@@ -67,24 +65,6 @@ def resources_in(body: bytes) -> int:
     return found if position == len(body) else -1
 
 
-def run_of(bodies: Sequence[bytes], resources: Sequence[int], spans: Sequence[int]) -> Run | None:
-    """Deal spans back to the records they came in.
-
-    Args:
-        bodies: The records.
-        resources: How many resources each holds.
-        spans: How many spans each resource of them all holds.
-
-    Returns:
-        None where a record does not tell just one id and time of each kind a span, for then its
-        neighbours' would be taken for its own.
-    """
-    of_resource = iter(spans)
-    counts = [sum(next(of_resource) for _ in range(count)) for count in resources]
-    pairs = zip(bodies, counts, strict=True)
-    return Run(bodies, counts) if all(_is_closed(body, count) for body, count in pairs) else None
-
-
 def deal(calls: Calls, run: Run, letters: RunLetters) -> Iterator[Calls]:
     """Give each record's share of what a run of them says."""
     bounds = run.bounds
@@ -107,14 +87,3 @@ def deal(calls: Calls, run: Run, letters: RunLetters) -> Iterator[Calls]:
 
 def _raw(letters: RunLetters, place: NDArray[np.int64], row: int) -> bytes:
     return letters(int(place[row]))
-
-
-def _is_closed(body: bytes, spans: int) -> bool:
-    merged = wire.Transposed.FromString(body).resource_spans.scope_spans.spans
-    return (
-        len(merged.trace_id)
-        == len(merged.span_id)
-        == len(merged.start_time_unix_nano)
-        == len(merged.end_time_unix_nano)
-        == spans
-    )

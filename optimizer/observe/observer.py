@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import count, groupby
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
@@ -14,6 +14,7 @@ from optimizer.judgements import ATTRIBUTION, Judged, Judgement, Seen
 from optimizer.observe.columns import Block, DeadLetter, Record, RecordKind
 from optimizer.observe.hearing import heard, is_ahead, is_over
 from optimizer.observe.keys import CallKey, KeyCodes, KeyTable
+from optimizer.observe.runs import runs_of
 from optimizer.panes import MINUTE_NS, Dealing, Mark, Pane, Served
 
 if TYPE_CHECKING:
@@ -22,9 +23,8 @@ if TYPE_CHECKING:
     from optimizer.observe.columns import Columns
     from optimizer.observe.partition import Observed, Partition
     from optimizer.observe.points import Point
+    from optimizer.observe.runs import DecodedRun
 
-SMALL = 1 << 15  # bytes of a record that may be read with others
-MAX_RUN = 64  # records that are read together
 EDGE = "edge"  # where dead letters and ledgers go; other targets are shards and attribution
 
 
@@ -75,11 +75,11 @@ class Decoder(Protocol):
             InvalidEvent: It is an event that contradicts itself.
         """
 
-    def decode_many(self, records: Sequence[Record], table: KeyTable) -> Sequence[Decoded] | None:
-        """Read small records of calls at once.
+    def decode_many(self, records: Sequence[Record], table: KeyTable) -> DecodedRun | None:
+        """Read small records of calls at once, as `decode` would one by one.
 
         Returns:
-            What `decode` would give for each; None where they must be read one by one.
+            None where they must be read one by one.
         """
 
 
@@ -117,13 +117,25 @@ class Observer:
 
     def take_all(self, records: Sequence[Record]) -> Iterator[Target]:
         """Take records as `take` would one by one; small ones are read together."""
-        for run in _runs(records):
+        for run in runs_of(records):
             table = self.partition.table
             many = self._decoder.decode_many(run, table) if len(run) > 1 else None
+            if many is not None and self._takes_together(run, many.together):
+                continue
+            each = many.each() if many else ()
             for place, record in enumerate(run):
                 # What a record seals may renew the table, and then codes mean something else.
-                known = many is not None and self.partition.table is table
-                yield from self.take(record, many[place] if many and known else None)
+                known = each and self.partition.table is table
+                yield from self.take(record, each[place] if known else None)
+
+    def _takes_together(self, run: Sequence[Record], together: Decoded) -> bool:
+        """Take records at once, if nobody could tell and there is nothing to say."""
+        first_stamp_ns = min(record.stamp_ns for record in run)
+        if together.refused or not self.partition.takes_quietly(first_stamp_ns, together.columns):
+            return False
+        self.partition.counts["records"] += len(run)
+        self.partition.counts.update(together.counts)
+        return True
 
     def take(self, record: Record, decoded: Decoded | None = None) -> Iterator[Target]:
         """Take one record; nothing it holds can stop the stream.
@@ -149,7 +161,7 @@ class Observer:
             yield EDGE, self._dead(record, Refusal(reason, str(refused), _bytes_of(record)))
         if self.partition.watermark_ns // MINUTE_NS > minute:
             self.partition.settle()
-            counts = dict(self.partition.counts)
+            counts = dict(sorted(self.partition.counts.items()))
             yield EDGE, Ledger(self.partition.name, self.partition.watermark_ns, counts)
 
     def _take(self, record: Record, decoded: Decoded | None) -> Iterator[Target]:
@@ -248,18 +260,6 @@ class Observer:
         if observed.mark:
             yield ATTRIBUTION, observed.mark
             yield from self._dealing.tell(observed.mark)
-
-
-def _runs(records: Sequence[Record]) -> Iterator[list[Record]]:
-    """Give records in their order, small ones of calls together."""
-    for is_small, group in groupby(records, _is_small):
-        alike = list(group)
-        width = MAX_RUN if is_small else 1
-        yield from (alike[start : start + width] for start in range(0, len(alike), width))
-
-
-def _is_small(record: Record) -> bool:
-    return record.kind is RecordKind.OTLP and len(_bytes_of(record)) <= SMALL
 
 
 def _bytes_of(record: Record) -> bytes:

@@ -113,6 +113,28 @@ class Partition:
         latest = int(columns.end_ns.max()) if len(columns) else -1
         return self._advance(latest - self._rules.disorder_ns, corrections, dead)
 
+    def takes_quietly(self, stamp_ns: int, columns: Columns | None) -> bool:
+        """Take the calls of some records in a row, if it shows in nothing but the watermark.
+
+        That is so where no call is late or from the future, and none moves the watermark into
+        another pane: then it does not matter which record they came in.
+
+        Args:
+            stamp_ns: The earliest stamp of the records.
+            columns: Their calls, keyed by this partition's table.
+        """
+        if columns is None or not len(columns):
+            return columns is not None
+        first, last = int(columns.end_ns.min()), int(columns.end_ns.max())
+        watermark_ns = max(last - self._rules.disorder_ns, self.watermark_ns)
+        pane = self.watermark_ns // PANE_NS
+        is_quiet = pane >= 0 and watermark_ns // PANE_NS == pane <= first // PANE_NS
+        if not is_quiet or last > stamp_ns + self._rules.skew_ns:
+            return False
+        self._add(columns)
+        self.watermark_ns = watermark_ns
+        return True
+
     def judge(self, record: Record, judgements: Sequence[Judgement]) -> Observed:
         """Take one record's judgements; one that is told late counts at the watermark."""
         limit = record.stamp_ns + self._rules.skew_ns

@@ -321,6 +321,9 @@ def test_of_several_values_in_one_the_last_counts():
 SCOPE = "opentelemetry.instrumentation.genai.openai"
 
 
+IDS = 3 + 16 + 3 + 8  # bytes of the ids of a raw span
+
+
 def raw_request(*spans: bytes) -> bytes:
     """Make a request of spans that no encoder would write."""
     scope = block(0x0A, block(0x0A, SCOPE.encode()))
@@ -422,6 +425,13 @@ def test_spans_that_spoil_the_columns_are_refused_alone(bad, reason):
     found = decode(raw_span(), *(raw_span(**facts) for facts in bad), raw_span())
     assert found.columns.latency_ns.tolist() == [1, 1]
     assert [refusal.reason for refusal in found.refused] == [reason] * len(bad)
+
+
+def test_a_start_told_twice_is_not_taken_for_an_end():
+    start = struct.pack("<BQ", 0x39, END_NS - 7)
+    ids, attributes = raw_span()[:IDS], raw_span()[IDS + 2 * len(start) :]
+    spans = [ids + start + start + attributes] * 2
+    assert [refusal.reason for refusal in decode(*spans).refused] == ["absurd_time"] * 2
 
 
 def test_ids_and_times_told_twice_count_as_told_last():

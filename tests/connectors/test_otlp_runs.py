@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+from collections import Counter
 
 import pytest
 
@@ -18,6 +19,7 @@ from optimizer.settings import Settings, validate
 from tests.benchmarks.otlp_load import Load, messages
 from tests.connectors.test_otlp_paths import (
     END_NS,
+    IDS,
     PRICES,
     SETTINGS,
     assert_same,
@@ -46,8 +48,11 @@ def test_a_run_is_read_as_its_records_one_by_one(settings):
         if found is None:
             none += 1
             continue
-        assert len(found) == len(bodies)
-        for one, other in zip(found, expected, strict=True):
+        each = found.each()
+        assert found.together.counts == sum((Counter(one.counts) for one in each), Counter())
+        assert len(found.together.columns) == sum(len(one.columns) for one in each)
+        assert len(each) == len(bodies)
+        for one, other in zip(each, expected, strict=True):
             assert one.counts == other.counts
             assert one.refused == other.refused
             assert_same(one.columns, other.columns)
@@ -61,9 +66,10 @@ def test_a_run_is_read_as_its_records_one_by_one(settings):
     assert none < 30
 
 
-CALL, NO_IDS = raw_span(), raw_span()[18 + 10 :]
-TWO_IDS = raw_span(trace_id=b"u" * 16, span_id=b"v" * 8)[: 18 + 10] + CALL
+CALL, NO_IDS = raw_span(), raw_span()[IDS:]
+TWO_IDS = raw_span(trace_id=b"u" * 16, span_id=b"v" * 8)[:IDS] + CALL
 LATE = struct.pack("<BQ", 0x41, END_NS)
+ENDLESS = CALL[: IDS + len(LATE)] + CALL[IDS + 2 * len(LATE) :]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +77,7 @@ LATE = struct.pack("<BQ", 0x41, END_NS)
     [
         pytest.param([raw_request(TWO_IDS), raw_request(NO_IDS)], id="ids move to a neighbour"),
         pytest.param([raw_request(NO_IDS), raw_request(TWO_IDS)], id="ids move back"),
-        pytest.param([raw_request(CALL + LATE), raw_request(CALL[:-9])], id="an end too many"),
+        pytest.param([raw_request(CALL + LATE), raw_request(ENDLESS)], id="an end too many"),
         pytest.param([raw_request(raw_span(trace_id=b"t" * 15)), raw_request(CALL)], id="bad id"),
         pytest.param([raw_request(CALL), as_json(raw_request(CALL))], id="json"),
         pytest.param([raw_request(CALL), b"\xfa\x7f\x03abc"], id="a field at the top"),
@@ -87,6 +93,12 @@ def test_what_would_mix_records_up_is_left_to_reading_one_by_one(bodies):
     assert decoder(Settings()).decode_many(bodies, KeyTable()) is None
 
 
+@pytest.mark.parametrize("span", [TWO_IDS, NO_IDS, CALL + LATE, ENDLESS])
+def test_a_record_that_would_mix_others_up_can_be_read_by_itself(span):
+    found = decoder(Settings()).decode(raw_request(span), KeyTable())
+    assert len(found.columns) + len(found.refused) == 1
+
+
 def test_a_run_cut_or_changed_anywhere_is_read_as_one_by_one_or_not_at_all():
     reader, table, rng = decoder(Settings()), KeyTable(), random.Random(5)
     bodies = messages(3, spans_per_message=3, seed=6)
@@ -99,7 +111,7 @@ def test_a_run_cut_or_changed_anywhere_is_read_as_one_by_one_or_not_at_all():
         found = reader.decode_many([bytes(body) for body in changed], table)
         if found is not None:
             together += 1
-            for body, one in zip(changed, found, strict=True):
+            for body, one in zip(changed, found.each(), strict=True):
                 other = reader.decode(bytes(body), table)
                 assert (one.counts, one.refused) == (other.counts, other.refused)
                 assert_same(one.columns, other.columns)
