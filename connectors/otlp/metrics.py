@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from connectors.otlp import metrics_json, metrics_protobuf
+from connectors.otlp.dialects import dialect_of
 from connectors.otlp.samples import NO_RECORDED_VALUE, Temporality
 from connectors.otlp.spans import RESOURCE_KEYS
 from optimizer.errors import DecodeFailed
@@ -93,8 +94,9 @@ class MetricsDecoder:
         Returns:
             Its points in their order; the data points that are meant for us but cannot be used,
             each as a request of its own; and the counts `points` (all data points),
-            `other_points` (of other metrics, or of what is no request to a model) and
-            `points_empty` (that mark the end of a series).
+            `other_points` (of other metrics, or of what is no request to a model),
+            `points_shadowed` (of routes whose calls another producer reports) and `points_empty`
+            (that mark the end of a series).
 
         Raises:
             DecodeFailed: Nothing of it can be read.
@@ -132,9 +134,11 @@ class MetricsDecoder:
         """Read a data point; the name of its count when it is none of ours."""
         sample = metric.read(raw, KEYS)
         what = _what(metric, sample.attributes)
-        kind = self._kind(sample.attributes, metric.resource)
+        kind = self._kind(sample.attributes, metric)
         if kind is None or what.measure is None:
             return "other_points"
+        if kind.shadowed:
+            return "points_shadowed"
         if sample.flags & NO_RECORDED_VALUE:
             return "points_empty"
         cumulative = _checked_times(metric, sample)
@@ -154,20 +158,22 @@ class MetricsDecoder:
             alone=partial(metric.alone, raw),
         )
 
-    def _kind(self, attributes: Mapping[str, Value], resource: Mapping[str, Value]) -> Kind | None:
+    def _kind(self, attributes: Mapping[str, Value], metric: Metric) -> Kind | None:
         """Read what the calls of a point are; a point that names no operation is of requests."""
         # With types, for 1 == 1.0 == True; what is no scalar is None and cannot matter.
         content = tuple(
             tuple(sorted((name, type(value).__name__, str(value)) for name, value in each.items()))
-            for each in (attributes, resource)
+            for each in (attributes, metric.resource)
         )
-        if content not in self._kinds:
+        asked = (*content, metric.scope)
+        if asked not in self._kinds:
             if len(self._kinds) >= MOST_KINDS:
                 self._kinds.clear()
             named = first(attributes, ALIASES["operation"], text) is not None
             given = attributes if named else {**attributes, OPERATION: "chat"}
-            self._kinds[content] = self._normalizer.kind(given, resource)
-        return self._kinds[content]
+            producer = dialect_of(metric.scope).producer
+            self._kinds[asked] = self._normalizer.kind(given, metric.resource, producer)
+        return self._kinds[asked]
 
     def _rate(self, kind: Kind, measure: Measure, at_ns: int) -> int | None:
         """Give what a token adds to the cost, by the prices of short contexts."""

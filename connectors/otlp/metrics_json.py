@@ -43,6 +43,10 @@ class _Resource(msgspec.Struct):
     attributes: list[_KeyValue] | None = None
 
 
+class _Scope(msgspec.Struct):
+    name: str = ""
+
+
 class _Data(msgspec.Struct, rename="camel"):
     data_points: list[msgspec.Raw] | None = None
     aggregation_temporality: Any = 0
@@ -98,6 +102,7 @@ class _Point(msgspec.Struct, rename="camel"):
 _FORMS = ("sum", "histogram", "exponential_histogram", "gauge", "summary")
 _ONE_WAY = msgspec.json.Encoder(order="sorted")
 _RESOURCES = msgspec.json.Decoder(_Resource)
+_SCOPES = msgspec.json.Decoder(_Scope | None)
 _REQUESTS = msgspec.json.Decoder(_Request)
 _POINTS = msgspec.json.Decoder(_Point)
 _VALUES = msgspec.json.Decoder(_AnyValue)
@@ -120,11 +125,13 @@ def read(body: bytes, resource_keys: Iterable[str]) -> Iterator[Metric]:
         resource, resource_identity = _attributes(pairs, keys), _identity(pairs)
         for scope_metrics in resource_metrics.scope_metrics or ():
             origin = resource_identity + b"\0" + _one_way(scope_metrics.scope)
+            scope = _decoded(_SCOPES, scope_metrics.scope)
             for metric in scope_metrics.metrics or ():
                 form = next((form for form in _FORMS if getattr(metric, form)), "gauge")
                 data = getattr(metric, form) or _Data()
                 yield Metric(
                     resource=resource,
+                    scope=scope.name if scope else "",
                     origin=origin,
                     name=metric.name,
                     unit=metric.unit,

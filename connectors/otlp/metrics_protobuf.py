@@ -98,12 +98,14 @@ def read(body: bytes, resource_keys: Iterable[str]) -> Iterator[Metric]:
         resource_identity = _identity(parse(wire.Resource, raw).attributes)
         for scope_metrics in resource_metrics.scope_metrics:
             origin = resource_identity + b"\0" + scope_metrics.scope
+            scope = parse(wire.Scope, scope_metrics.scope).name.decode(errors="replace")
             for metric in scope_metrics.metrics:
                 form = next((form for form in _FORMS if metric.HasField(form)), "gauge")
                 data = getattr(metric, form)
                 temporality = data.aggregation_temporality
                 yield Metric(
                     resource=resource,
+                    scope=scope,
                     origin=origin,
                     name=metric.name.decode(errors="replace"),
                     unit=metric.unit.decode(errors="replace"),

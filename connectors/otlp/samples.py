@@ -72,6 +72,7 @@ class Metric(NamedTuple):
 
     Attributes:
         resource: The attributes of its resource that are read.
+        scope: The name of its scope.
         origin: Resource and scope, in a form that is equal when they are.
         name: Its name.
         unit: Its unit.
@@ -83,6 +84,7 @@ class Metric(NamedTuple):
     """
 
     resource: Mapping[str, Value]
+    scope: str
     origin: bytes
     name: str
     unit: str

@@ -22,15 +22,16 @@ from optimizer.observe.histograms import explicit, exponential
 from optimizer.observe.keys import KeyTable
 from optimizer.observe.observer import Decoded
 from optimizer.observe.points import UNCOUNTED, Measure, Point
-from optimizer.settings import Settings
+from optimizer.settings import validate
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "metrics"
 SECOND = 1_000_000_000
 TIME = 1_800_000_000 * SECOND
 
 
-def decoded(body: bytes) -> Decoded:
-    decoder = RecordDecoder(Settings(), open_prices(Settings().prices), "p0")
+def decoded(body: bytes, given: dict[str, Any] | None = None) -> Decoded:
+    settings = validate(given or {})
+    decoder = RecordDecoder(settings, open_prices(settings.prices), "p0")
     return decoder.decode(Record("p0", 0, 0, RecordKind.METRICS, body), KeyTable())
 
 
@@ -338,3 +339,26 @@ def test_damage_is_refused_or_read_and_never_stops_anything(data: st.DataObject)
         return
     fates = sum(count for name, count in found.counts.items() if name != "points")
     assert found.counts.get("points", 0) == len(found.points) + len(found.refused) + fates
+
+
+@pytest.mark.parametrize(
+    ("name", "scope"),
+    [
+        pytest.param("litellm_1.106.2", "litellm", id="litellm"),
+        pytest.param(
+            "openllmetry_openai_0.62.4", "opentelemetry.instrumentation.openai.v1", id="o"
+        ),
+    ],
+)
+def test_metrics_of_a_producer_that_does_not_count_are_told_as_shadowed(
+    name: str, scope: str
+) -> None:
+    for end in ("pb", "json"):
+        body = (SAMPLES / f"{name}.{end}").read_bytes()
+        assert scope.encode() in body
+        found = decoded(body, {"telemetry": {"producer": "otel"}})
+        assert not found.points
+        assert found.counts["points"] == (
+            found.counts["points_shadowed"] + found.counts["other_points"]
+        )
+        assert found.counts["points_shadowed"] > 0
