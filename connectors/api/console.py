@@ -109,6 +109,8 @@ class Console:
             f"{total['records']:,} records",
             f"{total['counted'] + total['corrected']:,} calls",
         ]
+        if total["points_counted"]:
+            parts.append(f"{total['points_counted']:,} metric points")
         parts += [
             f"{total[name]:,} {name}" for name in ("scores", "duplicate", "late") if total[name]
         ]

@@ -69,6 +69,8 @@ def _reservations(summary: WindowSummary) -> Iterator[str]:
         yield f"(latency not told: {summary.latency_unknown})"
     if summary.metered:
         yield f"({summary.metered:,} known from metrics alone)"
+    if summary.metered_shadowed:
+        yield f"({summary.metered_shadowed:,} more in metrics: spans tell of this route)"
     if summary.biased:
         yield f"({summary.biased:,} of tail-sampled sources: not judged)"
     if summary.partial:

@@ -117,7 +117,7 @@ def _stop(flow: Flow, silence: int, scene: Scene, chance: float) -> Sign:
 
 def _calls_again(flow: Flow, calls: int, scene: Scene) -> Sign:
     stop = scene.open[STOP, ""]
-    rate = rates(flow)[0]
+    rate = rates(flow)[0] if flow.minute else 0.0  # forgotten when metrics took over
     silence = (stop.seen - stop.since) / timedelta(minutes=1) + 1
     return Sign(
         rule=STOP,

@@ -23,7 +23,8 @@ def windows(draw, at, kind):
     good = calls - (errors := draw(st.integers(0, calls)))
     priced = draw(st.sampled_from([0, calls]))
     scores = draw(st.sampled_from([0, 1, 30, 1000]))
-    log = draw(st.floats(-2, 14)) if good else None
+    metered = draw(st.sampled_from([0, 0, calls]))
+    log = draw(st.floats(-2, 14)) if good and not metered else None
     return a_summary(
         kind=kind,
         end=at,
@@ -37,7 +38,9 @@ def windows(draw, at, kind):
         latency_p95_ms=draw(st.floats(0.1, 1e6)) if good else None,
         priced=priced,
         cost_usd=priced * draw(st.sampled_from([0.0, 1e-9, 0.01, 100.0])),
-        cost_log=draw(st.one_of(st.none(), st.floats(-7, 18))) if priced else None,
+        cost_log=draw(st.one_of(st.none(), st.floats(-7, 18))) if priced > metered else None,
+        metered=metered,
+        biased=draw(st.sampled_from([0, 0, calls])),
         tokens_in=draw(st.sampled_from([0, calls * 1000])),
         tokens_out=draw(st.sampled_from([0, calls * 250])),
         scores=scores,

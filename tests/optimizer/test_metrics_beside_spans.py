@@ -17,12 +17,13 @@ from optimizer.observe.points import Measure, Point
 from optimizer.open_windows import Windows
 from optimizer.orient import ANALYZERS
 from optimizer.orient.records import profile, record
-from optimizer.orient.signs import Memory
+from optimizer.orient.signs import Memory, Truth
+from optimizer.orient.traffic import Traffic
 from optimizer.panes import MINUTE_NS
 from optimizer.pieces import Pieces
 from optimizer.summaries import summarize
 from optimizer.windows import WindowKind, WindowSummary
-from tests.builders import a_scene, a_summary, minutes_later
+from tests.builders import START as START_AT, a_scene, a_summary, an_open_finding, minutes_later
 
 SECOND = 1_000_000_000
 START = 1_800_000_000 * SECOND // (60 * MINUTE_NS) * 60 * MINUTE_NS
@@ -221,3 +222,16 @@ def test_the_profile_of_an_arm_known_by_metrics_has_a_mean_and_no_quantile() -> 
     told = profile(hour.arm, kept, ENDED)
     assert told.avg_latency_ms == 960
     assert told.p95_latency_ms is None
+
+
+def test_a_silence_of_spans_is_over_when_metrics_take_over() -> None:
+    stop = an_open_finding(rule="traffic_stop", arm="", since=minutes_later(-70), seen=START_AT)
+    minute = a_summary(kind=WindowKind.MINUTE, end=ENDED, calls=50, metered=50)
+    memory, signs = Traffic().step(Memory(), a_scene(ENDED, minute, opened=[stop]))
+    assert [(sign.rule, sign.truth) for sign in signs] == [("traffic_stop", Truth.OFF)]
+    assert memory.flow is None
+
+
+def test_a_person_is_told_of_what_metrics_said_and_was_not_counted() -> None:
+    line = as_line(a_summary(calls=3, metered_shadowed=7))
+    assert "(7 more in metrics: spans tell of this route)" in line

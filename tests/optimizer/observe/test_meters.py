@@ -333,3 +333,12 @@ def test_names_in_metrics_are_capped_as_those_in_spans_are() -> None:
     (pane,) = partition.finish().panes
     assert [arm.arm for arm in pane.arms] == ["arm-0", "arm-1", "arm-2", "~other"]
     assert pane.sums[:, AT["calls"]].tolist() == [1, 1, 1, 6]
+
+
+def test_a_partition_forgets_the_series_that_are_silent_for_a_day() -> None:
+    partition = Partition("p", RULES)
+    for hours, left in ((0, {b"a"}), (23, {b"a", b"b"}), (25, {b"b", b"c"})):
+        name = "abc"[len(left) - 1 if hours < 25 else 2].encode() * 16
+        at_s = hours * HOUR + 1
+        measured(partition, [a_point(1, at_s, stream=name, cumulative=False)], at_s)
+        assert {series[:1] for series in partition.meters.series} == left
