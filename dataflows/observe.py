@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from optimizer.observe.columns import Record
     from optimizer.observe.observer import Observer
-    from optimizer.observe.partition import StreamRules
+    from optimizer.observe.rules import StreamRules
     from optimizer.ports import Vault
 
 

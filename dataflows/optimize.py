@@ -33,7 +33,8 @@ from optimizer.inbox import Directory
 from optimizer.judgements import ATTRIBUTION
 from optimizer.observe.keys import limits_of
 from optimizer.observe.observer import EDGE, Observer
-from optimizer.observe.partition import Partition, StreamRules
+from optimizer.observe.partition import Partition
+from optimizer.observe.rules import StreamRules
 from optimizer.panes import Weight
 from optimizer.shard import Shard
 from optimizer.windows import WindowSummary

@@ -15,7 +15,8 @@ from optimizer.controller import Controller
 from optimizer.events import Call
 from optimizer.observe import state
 from optimizer.observe.columns import Record, RecordKind, from_calls
-from optimizer.observe.partition import Partition, StreamRules
+from optimizer.observe.partition import Partition
+from optimizer.observe.rules import StreamRules
 from optimizer.pieces import Pieces
 from optimizer.settings import Settings
 from optimizer.shard import Shard

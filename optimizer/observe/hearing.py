@@ -10,7 +10,7 @@ from optimizer.panes import MINUTE_NS
 if TYPE_CHECKING:
     from optimizer.events import FeedbackEvent
     from optimizer.observe.columns import Record
-    from optimizer.observe.partition import StreamRules
+    from optimizer.observe.rules import StreamRules
 
 
 def heard(event: FeedbackEvent, watermark_ns: int) -> Heard:

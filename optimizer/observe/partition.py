@@ -8,7 +8,6 @@ so neither batches nor the other partitions can change what comes out.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -17,7 +16,7 @@ import numpy as np
 from optimizer.observe.ahead import REASON, Part, ahead
 from optimizer.observe.columns import Columns, DeadLetter, Record, RecordKind
 from optimizer.observe.deduplicate import SealedIds
-from optimizer.observe.keys import KeyLimits, KeyTable
+from optimizer.observe.keys import KeyTable
 from optimizer.observe.meters import SWEEP_NS, Meters
 from optimizer.observe.open_panes import OpenPane, Settled
 from optimizer.observe.scoring import Scoring, capped
@@ -28,29 +27,9 @@ if TYPE_CHECKING:
 
     from optimizer.judgements import Judged, Judgement, Seen
     from optimizer.observe.points import Point
+    from optimizer.observe.rules import StreamRules
 
 DAY_NS = 86_400_000_000_000  # names that no call had for so long are let go
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamRules:
-    """How event time is read.
-
-    Attributes:
-        disorder_ns: How much earlier than the greatest time seen a call may still end.
-        skew_ns: How much later than its record's stamp a call may end.
-        dedupe_ns: How long the ids of sealed panes are remembered.
-        findable: How many calls of a pane scores can find.
-        alert_ns: How long an alert holds.
-        keys: How many names are told apart.
-    """
-
-    disorder_ns: int = 15_000_000_000
-    skew_ns: int = 30_000_000_000
-    dedupe_ns: int = 120_000_000_000
-    findable: int = 0
-    alert_ns: int = 900_000_000_000
-    keys: KeyLimits = field(default_factory=KeyLimits)
 
 
 class Observed(NamedTuple):

@@ -29,7 +29,7 @@ from optimizer.statistics.packing import (
 from optimizer.statistics.sketch import count_runs
 
 if TYPE_CHECKING:
-    from optimizer.observe.partition import StreamRules
+    from optimizer.observe.rules import StreamRules
     from optimizer.ports import Vault
 
 VERSION = 2

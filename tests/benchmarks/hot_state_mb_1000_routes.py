@@ -10,7 +10,8 @@ from connectors.vaults.memory import MemoryVault
 from optimizer.controller import Controller
 from optimizer.observe import state
 from optimizer.observe.observer import Observer
-from optimizer.observe.partition import Partition, StreamRules
+from optimizer.observe.partition import Partition
+from optimizer.observe.rules import StreamRules
 from optimizer.pieces import Pieces
 from optimizer.settings import Settings
 from optimizer.shard import Shard

@@ -14,7 +14,8 @@ from optimizer.observe.columns import Record, RecordKind
 from optimizer.observe.keys import KeyLimits, KeyTable
 from optimizer.observe.links import Links
 from optimizer.observe.observer import Observer
-from optimizer.observe.partition import Partition, StreamRules
+from optimizer.observe.partition import Partition
+from optimizer.observe.rules import StreamRules
 from optimizer.settings import Settings, validate
 from tests.benchmarks.otlp_load import Load, messages
 from tests.connectors.test_otlp_paths import (

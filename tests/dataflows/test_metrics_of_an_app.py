@@ -16,7 +16,8 @@ from dataflows.ingest import RecordingSource
 from optimizer.findings import Finding
 from optimizer.observe.columns import Record, RecordKind
 from optimizer.observe.observer import Ledger, Observer
-from optimizer.observe.partition import Partition, StreamRules
+from optimizer.observe.partition import Partition
+from optimizer.observe.rules import StreamRules
 from optimizer.panes import Pane
 from optimizer.settings import validate
 from optimizer.windows import WindowKind, WindowSummary

@@ -11,7 +11,8 @@ from connectors.vaults.memory import MemoryVault
 from optimizer.events import Call
 from optimizer.observe import state
 from optimizer.observe.columns import Record, RecordKind, from_calls
-from optimizer.observe.partition import Partition, StreamRules
+from optimizer.observe.partition import Partition
+from optimizer.observe.rules import StreamRules
 from optimizer.open_windows import Windows
 from optimizer.panes import MINUTE_NS, Mark, shard_of, split
 from optimizer.pieces import Pieces

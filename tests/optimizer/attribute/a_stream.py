@@ -15,7 +15,8 @@ from optimizer.events import Call
 from optimizer.judgements import ATTRIBUTION, Judge, Judgement, Key
 from optimizer.observe import state as partition_state
 from optimizer.observe.columns import Record, RecordKind, from_calls
-from optimizer.observe.partition import Partition, StreamRules
+from optimizer.observe.partition import Partition
+from optimizer.observe.rules import StreamRules
 from optimizer.panes import AT, Mark, Pane
 from optimizer.pieces import Pieces
 

@@ -21,7 +21,8 @@ from optimizer.observe.keys import (
     KeyTable,
     limits_of,
 )
-from optimizer.observe.partition import DAY_NS, Partition, StreamRules
+from optimizer.observe.partition import DAY_NS, Partition
+from optimizer.observe.rules import StreamRules
 from optimizer.panes import AT
 from optimizer.pieces import Pieces
 from optimizer.settings import validate

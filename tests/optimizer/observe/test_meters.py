@@ -15,8 +15,9 @@ from optimizer.observe.columns import Record, RecordKind
 from optimizer.observe.histograms import explicit
 from optimizer.observe.keys import CallKey, KeyLimits
 from optimizer.observe.meters import FORGET_NS, FRESH_NS, TIMES_KEPT, Meters
-from optimizer.observe.partition import Partition, StreamRules
+from optimizer.observe.partition import Partition
 from optimizer.observe.points import UNCOUNTED, Measure, Point
+from optimizer.observe.rules import StreamRules
 from optimizer.panes import AT, PANE_NS, Pane
 from optimizer.pieces import Pieces
 

@@ -21,7 +21,8 @@ from optimizer.judgements import ATTRIBUTION, Judge, Judged, Judgement
 from optimizer.observe.columns import Block, Record, RecordKind, from_calls
 from optimizer.observe.keys import CallKey, KeyTable
 from optimizer.observe.observer import EDGE, Decoded, Ledger, Observer, Refusal
-from optimizer.observe.partition import Partition, StreamRules
+from optimizer.observe.partition import Partition
+from optimizer.observe.rules import StreamRules
 from optimizer.panes import AT, Mark, Pane, shard_of
 from optimizer.summaries import instant
 
