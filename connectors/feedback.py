@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from connectors.echoes import stamped
 from connectors.judging import Judging, ToldScore
-from connectors.members import Members, raw_members
+from connectors.members import Members, nanoseconds, raw_members
+from connectors.user_feedback import (
+    USER_FEEDBACK,
+    echo_in,
+    judgement_said,
+    said_plainly,
+    said_somehow,
+)
 from optimizer.errors import DecodeFailed, InvalidEvent
 from optimizer.judgements import Judge
 from optimizer.observe.observer import Decoded, Refusal
-from optimizer.settings import ScoreSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,9 +33,6 @@ if TYPE_CHECKING:
 
     Content = Mapping[str, Any]
 
-USER_FEEDBACK = "user_feedback"
-MOST_STARS = 5
-STARS = ScoreSettings(name=USER_FEEDBACK, min=0, max=MOST_STARS)  # whole ones, else declare
 # What else comes on the contract's feedback topic; it holds no judgement of a call.
 OTHER_EVENTS = {"performance_metrics", "model_response", "system_health", "experiment_result"}
 SCORE_CREATE = "score-create"  # of Langfuse's batches, beside events that are no scores
@@ -103,7 +105,7 @@ class FeedbackReader:
                 if judgement is None:
                     counts["other_events"] += 1
                 elif time is not None and judgement.time_ns < 0:
-                    judged.append(judgement._replace(time_ns=_nanoseconds(time)))
+                    judged.append(judgement._replace(time_ns=nanoseconds(time)))
                 else:
                     judged.append(judgement)
         return Decoded(None, refused, counts, (), judged)
@@ -114,33 +116,18 @@ class FeedbackReader:
             raise DecodeFailed("unknown_event", "it is no score of a shape that is read")
         return way(self, body, content)
 
+    def plain(self, body: bytes) -> Judgement | None:
+        """Read a user's feedback in which all is as it should be; None for anything else.
+
+        Raises:
+            DecodeFailed: As `Judging.judgement`.
+        """
+        said = said_plainly(body)
+        return None if said is None else judgement_said(said, body, self._judging)
+
     def user_feedback(self, body: bytes, content: Content) -> Judgement | None:
-        """Read what a user said: a thumb, else 0 to 5 stars, else whether the task was done."""
-        told = Members(content)
-        metadata = told.inside("metadata").content
-        liked, done = content.get("liked"), content.get("task_completed")
-        raw: float | bool | None = liked if isinstance(liked, bool) else told.number("rating")
-        if raw is None and isinstance(done, bool):
-            raw = done
-        if raw is None:
-            return None
-        trace, span = _context(metadata)
-        return self._judging.judgement(
-            ToldScore(
-                identity=(USER_FEEDBACK, told.text("id") or body.decode(errors="replace")),
-                tenant=self._judging.tenant,
-                name=USER_FEEDBACK,
-                raw=raw,
-                scale=STARS if raw in range(MOST_STARS + 1) else None,
-                judge=Judge.HUMAN,
-                time_ns=_time_ns(told, "timestamp"),
-                trace=trace,
-                span=span,
-                response=_text(metadata, "response_id", "gen_ai.response.id"),
-                echo=self._echo(metadata),
-                body=body,
-            )
-        )
+        """Read what a user said."""
+        return judgement_said(said_somehow(content), body, self._judging)
 
     def batched(self, body: bytes, content: Content) -> Judgement | None:
         """Read an event of Langfuse's ingestion, or one of the contract that holds no score."""
@@ -173,7 +160,7 @@ class FeedbackReader:
                 time_ns=_time_ns(told, "timestamp", "createdAt"),
                 trace=told.text("traceId"),
                 span=told.text("observationId"),
-                echo=self._echo(pairs),
+                echo=echo_in(pairs, self._judging),
                 body=body,
             )
         )
@@ -195,15 +182,10 @@ class FeedbackReader:
                 judge=JUDGES.get(told.text("annotator_kind").upper()),
                 time_ns=_time_ns(told, "updated_at", "created_at"),
                 span=span,
-                echo=self._echo(told.inside("metadata").content),
+                echo=echo_in(told.inside("metadata").content, self._judging),
                 body=body,
             )
         )
-
-    def _echo(self, pairs: Content) -> Any:
-        echoed = stamped(pairs)
-        service = _text(pairs, "service", "service.name")
-        return self._judging.echoes.read(echoed, self._judging.tenant, service)
 
 
 def _parts(body: bytes, content: Content) -> list[tuple[bytes, Content]]:
@@ -226,20 +208,4 @@ def _number(value: object, kind: str) -> float | bool | None:
 
 def _time_ns(told: Members, *names: str) -> int:
     instant = told.instant(*names)
-    return -1 if instant is None else _nanoseconds(instant)
-
-
-def _nanoseconds(instant: datetime) -> int:
-    return round(instant.timestamp() * 1e6) * 1000
-
-
-def _text(pairs: Content, *names: str) -> str:
-    return next((pairs[name] for name in names if isinstance(pairs.get(name), str)), "")
-
-
-def _context(metadata: Content) -> tuple[str, str]:
-    """Give trace and span id, also of a W3C `traceparent`."""
-    match _text(metadata, "traceparent").split("-"):
-        case [_, trace, span, _]:
-            return trace, span
-    return _text(metadata, "trace_id", "traceId"), _text(metadata, "span_id", "spanId")
+    return -1 if instant is None else nanoseconds(instant)

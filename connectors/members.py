@@ -18,6 +18,7 @@ from optimizer.errors import DecodeFailed, InvalidEvent
 from optimizer.observe.values import clean, real
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 # A count since the epoch below this is of seconds (until the year 5138), then of milliseconds,
 # microseconds, nanoseconds.
 _LEAST_MILLIS = 1e11
@@ -154,6 +155,11 @@ class Members(NamedTuple):
     def _fault(self, name: str, wanted: str) -> InvalidEvent:
         kind = type(self.content.get(name)).__name__
         return InvalidEvent(f"{self.place}{name}: must be {wanted}, not this {kind}")
+
+
+def nanoseconds(instant: datetime) -> int:
+    """Give an instant in nanoseconds since the epoch, to the microsecond."""
+    return (instant - EPOCH) // _MICROSECOND * 1000
 
 
 def as_word(name: str) -> str:

@@ -60,10 +60,20 @@ class OutsideReader:
             table: Codes of the keys in the columns of calls.
         """
         body = record.body if isinstance(record.body, bytes) else b""
+        if (plain := self._plain(body)) is not None:
+            return plain
         around = Around(time=_instant(record.stamp_ns))
         calls: list[CallSpan] = []
         parts = [self._part(part, around, calls) for part in _objects(body)]
         return _joined([*parts, self._called(calls, table)] if calls else parts)
+
+    def _plain(self, body: bytes) -> Decoded | None:
+        """Read a user's feedback the short way; None for everything else, and what is refused."""
+        try:
+            judgement = self._feedback.plain(body)
+        except DecodeFailed:
+            return None
+        return judgement and Decoded(None, (), {"events": 1}, judgements=(judgement,))
 
     def _part(self, body: bytes, around: Around, calls: list[CallSpan]) -> Decoded:
         """Read one object; a call is put with the other calls of the record."""
