@@ -138,9 +138,14 @@ def _logs(of: dict[str, Ints], metric: str, count: Ints, shift: float) -> _Momen
 
 
 def _scores(of: dict[str, Ints]) -> _Moments:
+    """Mean and standard deviation of scores.
+
+    A score that was corrected in a later window is in that one as what it changed, so a window of
+    few scores may add up to less than none or more than all: what no scores can have is cut off.
+    """
     n = np.maximum(of["scores"], 1)
-    mean = of["score"] / n / 1e6
-    variance = np.maximum(of["score_square"] / n / 1e12 - mean * mean, 0)
+    mean = np.clip(of["score"] / n / 1e6, 0, 1)
+    variance = np.clip(of["score_square"] / n / 1e12 - mean * mean, 0, mean * (1 - mean))
     return _Moments(mean, np.sqrt(variance * n / np.maximum(n - 1, 1)))
 
 
