@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from optimizer.observe.values import Value
 
 TEXT, TRUTH, WHOLE, REAL = 0x0A, 0x10, 0x18, 0x21  # tags: field number and wire type
+_TEXT = bytes((TEXT,))
 _VALUES = range(1, 8)  # field numbers; the last three are lists, maps and bytes
 _BY_LENGTH = 2
 # Bytes of a field by wire type; those without a fixed length are read, groups end it all.
@@ -25,6 +26,10 @@ def any_value(raw: bytes) -> Value:
     Returns:
         None for a list, a map, bytes, or nothing.
     """
+    if raw[:1] == _TEXT:
+        size, start = _varint(raw, 1)
+        if start + size == len(raw):  # nothing but a text, as nearly always
+            return raw[start:].decode(errors="replace")
     value: Value = None
     position = 0
     while position < len(raw) and raw[position]:

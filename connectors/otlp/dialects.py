@@ -73,6 +73,7 @@ _LITELLM = (
     | {name for name in _EVERY_ALIAS if name.startswith(("litellm.", "error.llm"))}
     | {
         "llm.request.type",
+        "metadata.usage_object",
         "gen_ai.usage.cache_read_input_tokens",
         "gen_ai.usage.cache_creation_input_tokens",
         "gen_ai.cost.total_cost",

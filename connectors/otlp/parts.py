@@ -17,6 +17,7 @@ from connectors.otlp.kinds import NO_CALL
 from connectors.otlp.names import responses
 from connectors.otlp.rows import Rows
 from connectors.otlp.spans import DAMAGED
+from connectors.otlp.usage_texts import cache_uses
 from optimizer.observe.columns import STREAMED
 from optimizer.observe.figures import SECOND_NS
 from optimizer.observe.words import SLOTS
@@ -137,6 +138,7 @@ class Parts:
         status = np.frombuffer(b"".join(part.statuses for part in parts), np.uint8)
         facts = self._memory.kinds.facts(kind)
         numbers = plan.wholes + plan.reals
+        texts = numbers + plan.names
         whole = form.wholes([part.own[: plan.wholes] for part in parts], rows)
         real = form.reals([part.own[plan.wholes : numbers] for part in parts], rows)
         odd = whole.odd | (status == DAMAGED) | ~shape.sound[at]
@@ -155,8 +157,13 @@ class Parts:
             slot=facts.slot if slot is None else _else(_slots(slot), facts.slot),
             failed=(status | facts.failed) != 0,
             reported_nusd=_reported(real, plan, facts.reported != 0),
-            response=responses([part.own[numbers:] for part in parts], rows, form.value),
-            **_input(whole, plan, rows),
+            response=responses([part.own[numbers:texts] for part in parts], rows, form.value),
+            **_input(
+                whole,
+                plan,
+                rows,
+                cache_uses([part.own[texts:] for part in parts], form.value),
+            ),
         ), odd
 
 
@@ -177,13 +184,15 @@ def _else(values: Ints | None, otherwise: Ints) -> Ints:
     return otherwise if values is None else np.where(values < 0, otherwise, values)
 
 
-def _input(whole: Numbers[np.int64], plan: Plan, rows: int) -> dict[str, Ints]:
+def _input(whole: Numbers[np.int64], plan: Plan, rows: int, uses: Ints | None) -> dict[str, Ints]:
     """Give the input tokens and those of them that a cache was read for or written."""
     tokens_in, *parts = (
         whole.first(plan.slots[name]) for name in ("tokens_in", "tokens_cached", "cache_write")
     )
     if tokens_in is None:
         tokens_in = np.full(rows, -1)
+    if uses is not None:
+        parts = [_else(part, use) for part, use in zip(parts, uses, strict=True)]
     nothing = np.zeros(rows, np.int64)
     told = tokens_in >= 0
     cached, written = (nothing if part is None else np.maximum(part, 0) * told for part in parts)

@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from connectors.otlp.dialects import dialect_of
-from optimizer.observe.aliases import NAMES, PARAMETERS, PROOFS, REALS, WHOLES, WORDS
+from optimizer.observe.aliases import NAMES, PARAMETERS, PROOFS, REALS, USAGES, WHOLES, WORDS
 from optimizer.observe.links import Links
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Plan:
         wholes: How many of its own values are whole numbers, all aliases side by side.
         reals: How many doubles follow those.
         names: How many ids of responses follow those.
+        usages: How many texts of usage follow those.
         slots: For each name of a number, its columns among those of its type, by priority.
     """
 
@@ -67,12 +68,13 @@ class Plan:
     wholes: int
     reals: int
     names: int
+    usages: int
     slots: Mapping[str, tuple[int, ...]]
 
     @property
     def own(self) -> int:
         """How many values a call has that are its own, for none shares them."""
-        return self.wholes + self.reals + self.names
+        return self.wholes + self.reals + self.names + self.usages
 
     def mark(self, span: Span) -> Span:
         """Give a span with what is known of who wrote it."""
@@ -114,7 +116,8 @@ class Plans:
             stamped = words = (*words, *_names(dialect, ("slot", *PROOFS)))
         wholes, reals = _names(dialect, self._wholes), _names(dialect, self._reals)
         names = _names(dialect, self._names)
-        own = (*wholes, *reals, *names)
+        usages = _names(dialect, USAGES)
+        own = (*wholes, *reals, *names, *usages)
         places = {name: place for found in (wholes, reals) for place, name in enumerate(found)}
         return Plan(
             keys=frozenset({*words, *own}),
@@ -128,6 +131,7 @@ class Plans:
             wholes=len(wholes),
             reals=len(reals),
             names=len(names),
+            usages=len(usages),
             slots={
                 slot: tuple(places[name] for name in dialect.aliases(slot))
                 for slot in (*self._wholes, *self._reals)

@@ -107,6 +107,9 @@ NAMES: Mapping[str, tuple[str, ...]] = {"response_id": ("gen_ai.response.id", "l
 # What proves a stamp; read only where that is asked for.
 PROOFS: Mapping[str, tuple[str, ...]] = {"signature": (f"{STAMP}signature",)}
 
+# Texts that tell of caches where no number does.
+USAGES: Mapping[str, tuple[str, ...]] = {"usage": ("metadata.usage_object",)}
+
 ALIASES: Mapping[str, tuple[str, ...]] = {
     **WORDS,
     **PARAMETERS,
@@ -114,6 +117,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     **REALS,
     **NAMES,
     **PROOFS,
+    **USAGES,
 }
 
 SERVICE = "service.name"

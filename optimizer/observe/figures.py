@@ -8,6 +8,7 @@ from optimizer.errors import DecodeFailed
 from optimizer.observe.aliases import ALIASES
 from optimizer.observe.call_ids import SPAN_ID_BYTES, TRACE_ID_BYTES
 from optimizer.observe.price import MAX_TOKENS
+from optimizer.observe.usages import UNTOLD, CacheUse, cache_use
 from optimizer.observe.values import first, real, whole
 
 if TYPE_CHECKING:
@@ -53,6 +54,17 @@ def tokens_of(span: Span, name: str) -> int:
     if not 0 <= count <= MAX_TOKENS:
         raise DecodeFailed("absurd_tokens", f"{name} is {count}: must be in 0 to {MAX_TOKENS}")
     return count
+
+
+def cache_use_of(span: Span) -> CacheUse:
+    """Give the input tokens read from a cache and written to it, told as numbers or in a text.
+
+    Raises:
+        DecodeFailed: There cannot be so many.
+    """
+    use = first(span.attributes, ALIASES["usage"], cache_use) or UNTOLD
+    cached, written = tokens_of(span, "tokens_cached"), tokens_of(span, "cache_write")
+    return CacheUse(use.cached if cached < 0 else cached, use.written if written < 0 else written)
 
 
 def ttft_of(span: Span) -> int:

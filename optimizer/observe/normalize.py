@@ -14,7 +14,13 @@ import numpy as np
 from optimizer.events import Call
 from optimizer.observe.aliases import ALIASES, EMBEDDINGS
 from optimizer.observe.call_ids import call_ids
-from optimizer.observe.figures import latency_of, reported_of, tokens_of, ttft_of
+from optimizer.observe.figures import (
+    cache_use_of,
+    latency_of,
+    reported_of,
+    tokens_of,
+    ttft_of,
+)
 from optimizer.observe.price import Usage
 from optimizer.observe.stamps import Proof
 from optimizer.observe.values import first, whole
@@ -193,11 +199,8 @@ class Normalizer:
         if kind is None:
             return None
         latency_ns = latency_of(span)
-        tokens_in, tokens_out, cached, written = (
-            tokens_of(span, name)
-            for name in ("tokens_in", "tokens_out", "tokens_cached", "cache_write")
-        )
-        cached, written = max(cached, 0), max(written, 0)
+        tokens_in, tokens_out = tokens_of(span, "tokens_in"), tokens_of(span, "tokens_out")
+        cached, written = (max(tokens, 0) for tokens in cache_use_of(span))
         if tokens_in < 0:
             cached = written = 0  # parts of something that is not told
         elif span.cached_apart or tokens_in < cached + written:

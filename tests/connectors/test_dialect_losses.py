@@ -16,6 +16,7 @@ from optimizer.observe.identify import Identities
 from optimizer.observe.keys import KeyTable
 from optimizer.observe.normalize import Normalizer, Span
 from optimizer.observe.price import PriceTable
+from optimizer.observe.usages import cache_use
 from optimizer.observe.values import first, text, truth, whole
 from optimizer.settings import Settings
 from tests.otlp_oracle import as_json, judge, spans_of
@@ -35,12 +36,13 @@ CALLS = [
     if READER.read(span)
 ]
 INPUT = ("tokens_in", "tokens_cached", "cache_write")
+USED = (*INPUT, "usage")
 MODELS = ("request_model", "response_model", "gateway_model", "old_request_model", "invocation")
 STAMPS = ("route", "arm", "cell", "revision", "slot")
 # What is read of which aliases, each in its order; all others are none of its business.
 READ_OF = {
-    "tokens_in": INPUT,
-    "tokens_cached": INPUT,
+    "tokens_in": USED,
+    "tokens_cached": USED,
     "tokens_out": ("tokens_out", "operation", "call_type"),
     "streamed": ("streamed", "invocation"),
     "ttft_ns": ("ttft", "streamed", "invocation"),
@@ -53,7 +55,7 @@ READ_OF = {
     "cell": ("cell",),
     "revision": ("revision",),
     "slot": ("slot",),
-    "cost_nusd": (*INPUT, *MODELS, "provider", "tokens_out", "from_cache", "error_type"),
+    "cost_nusd": (*USED, *MODELS, "provider", "tokens_out", "from_cache", "error_type"),
     "end_ns": (),
     "latency_ns": (),
     "call_id": (),
@@ -111,7 +113,8 @@ def test_what_is_told_is_the_first_name_that_is_left_or_unknown(data):
         return
     assert operation is not None
     assert found.tokens_out == _whole(left, "tokens_out", 0 if "embed" in operation.lower() else -1)
-    told, cached, written = (_whole(left, name, -1) for name in INPUT)
+    use = cache_use(left.get("metadata.usage_object")) or (-1, -1)
+    told, cached, written = map(_whole, [left] * 3, INPUT, (-1, *use))
     apart = max(cached, 0) + max(written, 0)
     left_out = told >= 0 and (span.cached_apart or told < apart)
     assert found.tokens_in == told + apart * left_out

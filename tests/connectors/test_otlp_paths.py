@@ -79,6 +79,7 @@ ANYTHING = (
 CHOICES = {
     "operation": (*OPERATIONS, "LLM", "invoke_agent", "execute_tool"),
     "call_type": (*OPERATIONS, "unknown", "arerank"),
+    "usage": ("{'cached_tokens': 7, 'cache_write_tokens': 300}", '{"cached_tokens": 128}', "{}"),
     "provider": (*PROVIDERS, "openai", ""),
     "route": ("help", "chat/help", "acme/chat/help", "evil/chat/help", "a/b/c/d", "/", "new"),
     "arm": ("arm-1", "arm-2"),
@@ -308,6 +309,16 @@ def test_a_scalar_is_read_as_the_official_classes_read_it(value):
     found = any_value(value.SerializeToString())
     assert type(found) is type(expected)
     assert repr(found) == repr(expected)
+
+
+@pytest.mark.parametrize("length", [0, 1, 127, 128, 16_383, 16_384])
+def test_a_text_of_any_length_is_read_whatever_stands_behind_it(length):
+    text = "x" * length
+    raw = AnyValue(string_value=text).SerializeToString()
+    assert any_value(raw) == text
+    assert any_value(raw + b"\x18\x05") == 5
+    assert any_value(raw + b"\x40\x01") == text
+    assert any_value(raw[:-1]) == (text[:-1] if text else "")
 
 
 def test_of_several_values_in_one_the_last_counts():

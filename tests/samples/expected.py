@@ -76,9 +76,7 @@ PLAIN = chat(cached=0, cost=194_400)  # cached tokens are not told
 SILENT = PLAIN._replace(tokens_in=-1, tokens_out=-1, cost_nusd=-1)
 OFFICIAL = [chat(), STREAMED, chat(), LIMITED, EMBEDDED, RESPONSES]
 # Its streams answer with the name that was asked for.
-LITELLM = [PLAIN, PLAIN._replace(model="gpt-4o-mini", streamed=True), PLAIN, LIMITED, EMBEDDED]
-LITELLM_RESPONSES = RESPONSES._replace(cached=0, cost_nusd=33_600)
-CLAUDE_UNTOLD = claude(cached=0, cost=2_900_000)
+LITELLM = [chat(), UNTIMED._replace(model="gpt-4o-mini"), chat(), LIMITED, EMBEDDED]
 FAILED_AT_ZERO = LIMITED._replace(tokens_in=0, tokens_out=0)
 # Anthropic's client traces itself, and whatever watches it traces the same calls.
 OF_CLIENT = [
@@ -100,9 +98,9 @@ def of_both(*found: Expected) -> list[Expected]:
 
 EXPECTED = {
     "litellm_1.106.2": Sample("demo-chatbot", 4, LITELLM),
-    "litellm_1.109.1_default": Sample("chat", 6, [*LITELLM, LITELLM_RESPONSES, CLAUDE_UNTOLD]),
-    "litellm_1.109.1_no_content": Sample("chat", 0, [*LITELLM, LITELLM_RESPONSES, CLAUDE_UNTOLD]),
-    "litellm_1.109.1_semconv_optin": Sample("chat", 0, [*LITELLM, LITELLM_RESPONSES, claude()]),
+    "litellm_1.109.1_default": Sample("chat", 6, [*LITELLM, RESPONSES, claude()]),
+    "litellm_1.109.1_no_content": Sample("chat", 0, [*LITELLM, RESPONSES, claude()]),
+    "litellm_1.109.1_semconv_optin": Sample("chat", 0, [*LITELLM, RESPONSES, claude()]),
     "litellm_1.109.1_v2": Sample(
         "chat",
         0,
@@ -120,8 +118,8 @@ EXPECTED = {
         "gateway",
         43,
         [
-            PLAIN._replace(model="gpt-4o-mini"),
-            PLAIN._replace(model="gpt-4o-mini", streamed=True),
+            chat("gpt-4o-mini"),
+            UNTIMED._replace(model="gpt-4o-mini"),
             LIMITED,
             PROXIED_EMBEDDING,
         ],
