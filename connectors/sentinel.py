@@ -40,6 +40,7 @@ WRAPPERS = (
     (("type", "data"), ("data",)),
 )
 MOST_WRAPPERS = 4
+MOST_SERVICES = 100  # that one event may be about; each costs every shard a look
 SIGNAL = "anomaly"  # the `type` of a signal that is one
 KINDS = {
     "latency_spike": EventType.PERFORMANCE_ALERT,
@@ -166,7 +167,9 @@ def _around(told: Members, outer: Around) -> Around:
 def _routes(told: Members, around: Around, tenant: str) -> tuple[str, ...]:
     """Name the routes concerned: one, or all of each service."""
     stamp = _stamp(told)
-    services = told.texts("affected_services") or tuple(filter(None, (around.service,)))
+    services = told.texts("affected_services")[:MOST_SERVICES] or tuple(
+        filter(None, (around.service,))
+    )
     if not services and "/" not in stamp:
         raise InvalidEvent("service_name: must be told, or nobody knows what is concerned")
     return tuple(dict.fromkeys(_route(tenant, service, stamp) for service in services or ("",)))

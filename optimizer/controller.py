@@ -197,6 +197,13 @@ def profiles(state: RouteState) -> tuple[ModelPerformanceProfile, ...]:
     )
 
 
+def is_blank(state: RouteState) -> bool:
+    """Tell whether nothing is remembered, so that the route may as well be new."""
+    if state.records or state.alerts or state.findings != Watched() or state.docket != Docket():
+        return False
+    return all(memory == Memory() for memory in state.memories.values())
+
+
 def _without_forgotten(memory: Memory, records: Mapping[str, Record]) -> Memory:
     if memory.baselines.keys() <= records.keys():
         return memory

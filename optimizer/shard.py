@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from optimizer.controller import Controller, Observation, RouteState
+from optimizer.controller import Controller, Observation, RouteState, is_blank
 from optimizer.errors import UnknownVersion
 from optimizer.events import Alert, Heard
 from optimizer.inbox import Directory, Inbox
@@ -108,7 +108,11 @@ class Shard:
                 orders=tuple(event for event in mine if not isinstance(event.data, Alert)),
                 alerts=tuple(event for event in mine if isinstance(event.data, Alert)),
             )
-            self.routes[route], outputs = self._controller.step(self.routes.get(route), seen)
+            state, outputs = self._controller.step(self.routes.get(route), seen)
+            if is_blank(state):  # what alone an alert or an order made known is let go
+                self.routes.pop(route, None)
+            else:
+                self.routes[route] = state
             yield from outputs
 
     def _heard(self, end_ns: int, routes: AbstractSet[str]) -> dict[str, list[FeedbackEvent]]:

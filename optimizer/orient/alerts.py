@@ -113,7 +113,7 @@ def _on(rule: str, alerts: list[Standing]) -> Sign:
             end=worst.at,
         ),
         hold_minutes=0,
-        title=alert.title or f"{_name(worst)} reports {_words(alert.anomaly)}",
+        title=alert.title or f"{_name(worst)} reports {_words(alert.anomaly)}{_measure(alert)}",
         detail=_detail(worst, len(alerts)),
         since=min(one.at for one in alerts),
     )

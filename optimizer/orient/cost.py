@@ -52,7 +52,8 @@ COST = Tracked(
 class Cost:
     """Finds `cost_per_request` and `cost_increase` per arm, `daily_budget` per route.
 
-    Its numbers: the UTC day (days since the epoch) and what the route spent in it, USD.
+    Its numbers: the UTC day (days since the epoch) and what the route spent in it, USD; none while
+    that is nothing.
     """
 
     name = "cost"
@@ -66,9 +67,10 @@ class Cost:
             *_increases(memory, scene),
         )
         baselines = COST.learn(memory.baselines, scene)
-        if baselines is memory.baselines and numbers == memory.numbers:
+        kept = numbers if numbers[1] else ()
+        if baselines is memory.baselines and kept == memory.numbers:
             return memory, signs
-        return replace(memory, baselines=baselines, numbers=numbers), signs
+        return replace(memory, baselines=baselines, numbers=kept), signs
 
 
 def spent_today(memory: Memory, minute: int) -> float:

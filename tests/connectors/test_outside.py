@@ -157,6 +157,11 @@ def test_the_planned_event_concerns_each_service_by_its_worst_metric() -> None:
         assert (event.id, event.timestamp) == ("/llm-sentinel/eu b-1", AT)
 
 
+def test_an_event_is_about_so_many_services_at_most() -> None:
+    services = [f"service-{number}" for number in range(100_000)]
+    assert len(read(PLANNED | {"data": PLANNED["data"] | {"affected_services": services}})) == 100
+
+
 def test_an_agent_that_finds_nothing_says_nothing_and_is_counted() -> None:
     doubted = DECISION | {"outputs": DECISION["outputs"] | {"anomaly_detected": False}}
     assert decoded(as_bytes(doubted)) == decoded(as_bytes(ALL_IS_WELL))

@@ -48,6 +48,8 @@ def test_an_alert_wakes_a_shard_without_any_traffic_and_it_stays_awake_until_its
     assert shard.take(mark("a", 110)) == []
     assert told(shard.take(mark("a", 120))) == [(rule, FindingStatus.CLOSED, minutes_later(111))]
     assert set(shard.routes) == {"acme/shop/default"}
+    assert shard.take(mark("a", 200)) == []
+    assert shard.routes == {}  # nothing is left to remember of a service that has no calls
 
 
 def test_a_week_of_silence_before_it_changes_nothing():

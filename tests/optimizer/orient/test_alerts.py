@@ -28,7 +28,9 @@ def test_an_alert_that_holds_is_a_sign_with_its_evidence_in_words():
     assert (sign.magnitude.value, sign.magnitude.reference) == (5210, 1480)
     assert sign.magnitude.unit == "ms"
     assert (sign.evidence.metric, sign.evidence.n) == ("latency_ms", 1000)
-    assert sign.title == "Sentinel reports latency spike"
+    assert sign.title == (
+        "Sentinel reports latency spike: latency_ms was 5,210, usually 1,480, the limit is 3,200"
+    )
     assert sign.detail == (
         "Sentinel noticed latency spike at 12:00:00 UTC (by z_score, 95 % sure, on gpt-4o,"
         " 1,000 calls): latency_ms was 5,210, usually 1,480, the limit is 3,200."
