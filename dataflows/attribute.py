@@ -87,6 +87,7 @@ def rules_of(settings: Settings) -> AttributionRules:
         keep_ns=told.keep_secs * SECOND_NS,
         findable=findable(settings),
         scores=told.max_scores,
+        tenants=len({settings.input.tenant, *(source.tenant for source in settings.sources)}),
     )
 
 

@@ -25,8 +25,14 @@ from optimizer.attribute.lookup import (
     look_up_exactly,
     nothing,
 )
+from optimizer.attribute.owners import (
+    beyond_shares,
+    least_of_each,
+    owner_of,
+    with_own_links,
+)
 from optimizer.attribute.runs import Run, Runs
-from optimizer.judgements import ATTRIBUTION, CALLS, Judged, Seen, join, least, merged
+from optimizer.judgements import ATTRIBUTION, CALLS, Judged, Seen, join, merged
 from optimizer.panes import FINAL_NS, PANE_NS, Mark, Pane
 
 if TYPE_CHECKING:
@@ -50,12 +56,14 @@ class AttributionRules:
         keep_ns: How long calls can be found, and repeats of scores are recognised.
         findable: How many calls of a pane can be found.
         scores: How many scores are remembered.
+        tenants: How many tenants the sources have; each has its share of the room.
     """
 
     wait_ns: int = 900_000_000_000
     keep_ns: int = 86_400_000_000_000
     findable: int = 100
     scores: int = 1_000_000
+    tenants: int = 1
 
 
 class Unattributed(NamedTuple):
@@ -158,7 +166,8 @@ class Attribution:
         judged = judged.take(np.argsort(judged.rows["count_ns"], kind="stable"))
         self.counts["judged"] += len(judged.rows) - waited
         keys = Keys()
-        asked = Question(judged.rows, self._tenants(judged, keys), since_ns)
+        links = with_own_links(judged.rows, judged.tenants, judged.rows["tenant"])
+        asked = Question(links, self._tenants(judged, keys), since_ns)
         answers = self._echoed(judged, keys)
         asking = answers.keys == UNKNOWN
         late = self._is_late(judged, given_up_ns)
@@ -196,7 +205,10 @@ class Attribution:
     def _is_late(self, judged: Judged, given_up_ns: int) -> Mask:
         """Tell which scores have waited long enough, or are the oldest of too many that wait."""
         late: Mask = judged.rows["count_ns"] + self._rules.wait_ns < given_up_ns
-        late[: max(len(late) - MOST_WAITING, 0)] = True
+        share = max(MOST_WAITING // self._rules.tenants, 1)
+        late |= beyond_shares(judged.rows["tenant"], share)
+        left = np.flatnonzero(~late)
+        late[left[: max(len(left) - MOST_WAITING, 0)]] = True
         return late
 
     def _remember(self, pane: int, since_ns: int) -> list[Run]:
@@ -212,7 +224,12 @@ class Attribution:
         keys, places = merged([(one.keys, one.rows["key"]) for one in seen])
         rows = np.concatenate([one.rows for one in seen])
         rows["key"] = places
-        run = Run(least(rows, self._rules.findable), keys, pane)
+        names = [owner_of(key) for key in keys]
+        owners, codes = np.unique(names, return_inverse=True)
+        most = self._rules.findable
+        share = max(most // self._rules.tenants, 1)
+        rows = least_of_each(rows, codes[rows["key"]], share, most)
+        run = Run(with_own_links(rows, owners.tolist(), codes[rows["key"]]), keys, pane)
         self.counts["findable"] += len(run.rows)
         self.counts["unfindable"] += offered - len(run.rows)
         self.calls.add(run)
