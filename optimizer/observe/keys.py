@@ -179,6 +179,7 @@ class _Census:
 
     def __init__(self, limits: KeyLimits) -> None:
         self._limits = limits
+        self._tenants = {route.partition("/")[0] for route in limits.declared}
         self._all = 0  # undeclared keys
         self._keys: Counter[str] = Counter()  # those, by tenant
         self._routes: Counter[str] = Counter()  # undeclared ones, by tenant
@@ -187,13 +188,16 @@ class _Census:
         self._cells: Counter[CallKey] = Counter()  # by key without the cell
 
     def place(self, key: CallKey) -> CallKey:
-        """Give the key that calls of a key not in the table count as: itself, or a pool."""
+        """Give the key that calls of a key not in the table count as: itself, or a pool.
+
+        What was pooled once is pooled again, however many keys come in between.
+        """
         tenant = key.route.partition("/")[0]
-        is_new = tenant not in self._keys and key.route not in self._limits.declared
-        if is_new and len(self._keys) >= MOST_TENANTS:
+        if tenant not in self._tenants and len(self._tenants) >= MOST_TENANTS:
             return POOLED
-        if not self._takes_route(key.route, tenant):
-            return CallKey(f"{tenant}/{OTHER}/{OTHER}", OTHER)
+        pool = f"{tenant}/{OTHER}/{OTHER}"
+        if key.route == pool or not self._takes_route(key.route, tenant):
+            return CallKey(pool, OTHER)
         if not self._takes_arm(key, tenant):
             is_declared = key.arm in self._limits.declared.get(key.route, ())
             key = key._replace(arm=key.arm if is_declared else OTHER, revision=0)
@@ -202,6 +206,7 @@ class _Census:
     def add(self, key: CallKey) -> None:
         """Count a key that is let in."""
         tenant, arm = key.route.partition("/")[0], (key.arm, key.revision)
+        self._tenants.add(tenant)
         self._all += not self._is_free(key)
         self._keys[tenant] += not self._is_free(key)
         arms = self._arms.get(key.route)

@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
 import numpy as np
 
 from optimizer.observe.ahead import REASON, Part, ahead
 from optimizer.observe.columns import Columns, DeadLetter, Record, RecordKind
 from optimizer.observe.deduplicate import SealedIds
-from optimizer.observe.keys import KeyTable
 from optimizer.observe.meters import SWEEP_NS, Meters
+from optimizer.observe.names import DAY_NS, Names
 from optimizer.observe.open_panes import OpenPane, Settled
 from optimizer.observe.scoring import Scoring, capped
 from optimizer.panes import FINAL_NS, ITSELF, PANE_NS, Mark, Pane, Weight
@@ -26,10 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from optimizer.judgements import Judged, Judgement, Seen
+    from optimizer.observe.keys import KeyTable
     from optimizer.observe.points import Point
     from optimizer.observe.rules import StreamRules
-
-DAY_NS = 86_400_000_000_000  # names that no call had for so long are let go
 
 
 class Observed(NamedTuple):
@@ -54,16 +52,15 @@ class Partition:
     Attributes:
         name: The partition.
         weight: What its calls stand for: a setting of its source, so no part of its state.
-        table: Codes of the keys in its columns.
+        names: Codes of the keys in its columns.
         watermark_ns: Everything before it has been seen, late calls apart; -1 at first.
         counts: What became of the calls: `counted`, `scores`, `duplicate`, `late`, ...
-        used: Codes of the keys that sealed panes had today, rising.
     """
 
     def __init__(self, name: str, rules: StreamRules, weight: Weight = ITSELF) -> None:
         self.name = name
         self.weight = weight
-        self.table = KeyTable(limits=rules.keys)
+        self.names = Names(rules.keys)
         self.watermark_ns = -1
         self.counts: Counter[str] = Counter()
         self._rules = rules
@@ -71,9 +68,12 @@ class Partition:
         self.sealed: dict[int, SealedIds] = {}
         self.scoring = Scoring(name)
         self.meters = Meters()
-        self.used = np.zeros(0, np.int64)
-        self._packed_keys = (self.table, -1, b"")
         self._usual = 0  # calls of the pane sealed last
+
+    @property
+    def table(self) -> KeyTable:
+        """Give the codes of the keys in its columns; another table when names were let go."""
+        return self.names.table
 
     def take(self, record: Record, columns: Columns) -> Observed:
         """Take one record's calls.
@@ -196,14 +196,6 @@ class Partition:
             self._count(self.open[pane].put(rows, self.table))
         return corrections
 
-    def packed_keys(self) -> bytes:
-        """Give the keys as bytes, the same object until there is a new one."""
-        table, count, packed = self._packed_keys
-        if table is not self.table or count != len(self.table):
-            packed = msgspec.msgpack.encode([tuple(key) for key in self.table.keys])
-            self._packed_keys = (self.table, len(self.table), packed)
-        return packed
-
     def settle(self) -> None:
         """Add all calls that wait, so that sums and counts are of everything taken."""
         for pane in self.open.values():
@@ -257,13 +249,14 @@ class Partition:
             panes.append(self._seal(current, pane, -1))
             self.sealed[pane] = SealedIds(current.ids.sorted().tobytes())
             self._usual = len(current.ids)
-            self.used = np.union1d(self.used, np.flatnonzero(current.sums.any(axis=1)))
+            self.names.use(current)
         panes += self.meters.seal(self.name, watermark_ns // PANE_NS)
         if watermark_ns // SWEEP_NS != before // SWEEP_NS:
             self.meters.forget(watermark_ns)
         self._forget()
         if before >= 0 and watermark_ns // DAY_NS > before // DAY_NS:
-            self._let_go()
+            self.settle()
+            self.names.end_day(self.open.values())
         leaving = self.scoring.leave(marked=True)
         return Observed(panes + corrections, self._mark(before), dead, leaving)
 
@@ -282,17 +275,3 @@ class Partition:
         oldest = self.watermark_ns - self._rules.dedupe_ns
         for pane in [pane for pane in self.sealed if (pane + 1) * PANE_NS <= oldest]:
             del self.sealed[pane]
-
-    def _let_go(self) -> None:
-        """End a day: begin a new key table without the names that no call had since the last."""
-        self.settle()
-        old, used = self.table, self.used.tolist()
-        self.used = np.zeros(0, np.int64)
-        live = sorted({*used, *(code for pane in self.open.values() for code in pane.live())})
-        if len(live) == len(old):
-            return
-        self.table = KeyTable((old.keys[code] for code in live), self._rules.keys)
-        code_of = np.zeros(len(old), np.int32)
-        code_of[live] = [self.table.code(old.keys[code]) for code in live]
-        for pane in self.open.values():
-            pane.recode(code_of)

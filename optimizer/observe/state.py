@@ -12,8 +12,9 @@ from optimizer.errors import UnknownVersion
 from optimizer.judgements import CALLS, Judge, Judgement, Taken
 from optimizer.observe import meters
 from optimizer.observe.deduplicate import SealedIds, SeenIds
-from optimizer.observe.keys import CallKey, KeyTable
+from optimizer.observe.keys import CallKey
 from optimizer.observe.linked import Linked
+from optimizer.observe.names import Names
 from optimizer.observe.open_panes import OpenPane
 from optimizer.observe.partition import Partition
 from optimizer.panes import MEASURED, SLOT_SUMS
@@ -42,14 +43,14 @@ def dump(partition: Partition, pieces: Pieces) -> bytes:
     sealed = {
         pane: (pieces.keep(ids.base), ids.late.tobytes()) for pane, ids in partition.sealed.items()
     }
-    keys = pieces.keep(partition.packed_keys())
+    keys = pieces.keep(partition.names.packed())
     state = {
         "version": VERSION,
         "name": partition.name,
         "watermark_ns": partition.watermark_ns,
         "counts": dict(partition.counts),
         "keys": keys,
-        "used": pack_rising(partition.used),
+        "used": pack_rising(partition.names.used),
         "open": {pane: _dump_pane(content) for pane, content in partition.open.items()},
         "sealed": sealed,
         "judged": partition.scoring.waiting,
@@ -77,9 +78,12 @@ def load(state: bytes, rules: StreamRules, vault: Vault) -> tuple[Partition, Pie
     partition.watermark_ns = content["watermark_ns"]
     partition.counts = Counter(content["counts"])
     keys = msgspec.msgpack.decode(pieces.fetch(content["keys"]))
-    partition.table = KeyTable((CallKey(*key) for key in keys), rules.keys)
-    if "used" in content:  # it was not kept before
-        partition.used = unpack_rising(content["used"]).astype(np.int64)
+    used = content.get("used")  # it was not kept before
+    partition.names = Names(
+        rules.keys,
+        (CallKey(*key) for key in keys),
+        None if used is None else unpack_rising(used).astype(np.int64),
+    )
     findable = rules.findable
     partition.open = {pane: _load_pane(value, findable) for pane, value in content["open"].items()}
     partition.scoring.waiting = [_taken(*each) for each in content.get("judged", ())]

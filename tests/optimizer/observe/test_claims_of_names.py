@@ -21,7 +21,8 @@ from optimizer.observe.keys import (
     KeyTable,
     limits_of,
 )
-from optimizer.observe.partition import DAY_NS, Partition
+from optimizer.observe.names import DAY_NS
+from optimizer.observe.partition import Partition
 from optimizer.observe.rules import StreamRules
 from optimizer.panes import AT
 from optimizer.pieces import Pieces
@@ -103,7 +104,7 @@ KEYS = st.builds(
 def test_a_pool_is_its_own_and_a_table_goes_on_from_its_keys_as_if_it_were_the_same(
     keys: list[CallKey],
 ) -> None:
-    table = KeyTable(limits=FEW)
+    table, places, went_on = KeyTable(limits=FEW), [], []
     for number, key in enumerate(keys):
         place = table.keys[table.code(key)]
         assert table.keys[table.code(place)] == place
@@ -111,7 +112,10 @@ def test_a_pool_is_its_own_and_a_table_goes_on_from_its_keys_as_if_it_were_the_s
         assert (again.keys, again.arms) == (table.keys, table.arms)
         for later in keys[number:]:
             again.code(later)
-    assert not keys or again.keys == table.keys
+        went_on.append(again.keys)
+        places.append(place)
+    assert all(keys_of == table.keys for keys_of in went_on)
+    assert [table.keys[table.code(key)] for key in keys] == places
     assert len(table) < 3 * 20
 
 

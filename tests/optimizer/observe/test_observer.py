@@ -19,7 +19,8 @@ from optimizer.events import (
 )
 from optimizer.judgements import ATTRIBUTION, Judge, Judged, Judgement
 from optimizer.observe.columns import Block, Record, RecordKind, from_calls
-from optimizer.observe.keys import CallKey, KeyTable
+from optimizer.observe.keys import UNLIMITED, CallKey, KeyTable
+from optimizer.observe.names import Names
 from optimizer.observe.observer import EDGE, Decoded, Ledger, Observer, Refusal
 from optimizer.observe.partition import Partition
 from optimizer.observe.rules import StreamRules
@@ -204,7 +205,7 @@ def test_keys_of_blocks_follow_a_renewed_table() -> None:
         [Call(route="t/s/r", arm="a", call_id=1, end_ns=START, latency_ns=1)], KeyTable(keys)
     )
     list(observer.take(record(RecordKind.COLUMNS, Block(keys=keys, columns=rows))))
-    observer.partition.table = KeyTable([CallKey("t/s/other", "z")])
+    observer.partition.names = Names(UNLIMITED, [CallKey("t/s/other", "z")])
     observer.partition.open.clear()
     list(observer.take(record(RecordKind.COLUMNS, Block(keys=keys, columns=rows.take([0])))))
     assert CallKey("t/s/r", "a") in observer.partition.table.keys
