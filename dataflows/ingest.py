@@ -55,6 +55,19 @@ class RecordingSource(FixedPartitionedSource["Keyed", "str | None"]):
         self.due = due
         self.more = more
         self.stop = stop
+        self._snapshots: list[str | None] = []
+
+    def snapshotted(self, cursor: str | None) -> None:
+        """Note where a snapshot was taken."""
+        self._snapshots = [*self._snapshots[-1:], cursor]
+
+    def resumable(self) -> str | None:
+        """Give a cursor before which nothing is read again, come what may.
+
+        That of the snapshot before the newest, which may not be complete yet; None before there
+        are two.
+        """
+        return self._snapshots[0] if len(self._snapshots) > 1 else None
 
     def list_parts(self) -> list[str]:
         """Name the one engine partition."""
@@ -116,6 +129,7 @@ class _RecordingPartition(StatefulSourcePartition["Keyed", "str | None"]):
         return self._awake
 
     def snapshot(self) -> str | None:
+        self._source.snapshotted(self._cursor)
         return self._cursor
 
 

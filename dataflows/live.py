@@ -19,6 +19,7 @@ from connectors.inputs import LogInput
 from connectors.journal import note, open_journal
 from connectors.publisher import Publisher
 from connectors.recordings import RecordingReader, RecordingWriter
+from connectors.recordings.retention import Retention
 from dataflows.ingest import RecordingSource
 from dataflows.optimize import Job, execute, stop_on_signals
 from dataflows.recovery import recovery_at
@@ -126,8 +127,17 @@ def _followed(
         reader.next_offsets(),
         log=log,
     )
-    partitions = reader.manifest.partitions
-    return RecordingSource(reader, partitions, more=follower.poll, stop=stop.is_set)
+    source = RecordingSource(reader, reader.manifest.partitions, stop=stop.is_set)
+    clock = time.time_ns  # noqa: TID251 - an edge: it tells what is old
+    keep_hours = settings.input.keep_hours
+    retention = Retention(data / "inputs", writer, keep_hours, clock, source.resumable)
+
+    def more() -> None:
+        follower.poll()
+        retention.look()
+
+    source.more = more
+    return source
 
 
 def _log_input(stack: ExitStack, settings: Settings, data: Path) -> LogInput | None:

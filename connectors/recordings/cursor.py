@@ -41,7 +41,7 @@ class Cursor(NamedTuple):
         return cls(*map(int, parts))
 
 
-START = Cursor()
+START = Cursor()  # of a recording that has all its files
 
 
 def file_path(folder: Path, number: int) -> Path:
@@ -49,7 +49,12 @@ def file_path(folder: Path, number: int) -> Path:
     return folder / f"{number:08}{_SUFFIX}"
 
 
+def file_numbers(folder: Path) -> list[int]:
+    """Give the numbers of a recording's files, rising."""
+    names = (path.stem for path in folder.glob(f"*{_SUFFIX}"))
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
 def last_file(folder: Path) -> int:
     """Give the number of a recording's newest file, -1 when it has none."""
-    names = (path.stem for path in folder.glob(f"*{_SUFFIX}"))
-    return max((int(name) for name in names if name.isdecimal()), default=-1)
+    return max(file_numbers(folder), default=-1)

@@ -48,6 +48,7 @@ class Manifest:
         form: How it is kept.
         stamps: Where its stamps come from.
         kinds: The number of each kind of record, by its name in lower case.
+        first: Number of its first file; those before it were let go.
         created_by: Who wrote it.
         version: Of the format.
     """
@@ -56,6 +57,7 @@ class Manifest:
     form: Form = Form.RECORDS
     stamps: Stamps = Stamps.RECORDED
     kinds: Mapping[str, int] = field(default_factory=_numbers)
+    first: int = 0
     created_by: str = "llm-auto-optimizer"
     version: int = VERSION
 

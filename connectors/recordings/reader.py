@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from connectors.recordings import frames, messages
-from connectors.recordings.cursor import START, Cursor, file_path, last_file
+from connectors.recordings.cursor import Cursor, file_path, last_file
 from connectors.recordings.manifest import Form, read_manifest
 from optimizer.errors import RecordingInvalid
 
@@ -59,7 +59,7 @@ class RecordingReader:
         Raises:
             RecordingInvalid: A file is missing or damaged; the message names it and the byte.
         """
-        place = Cursor.parse(cursor) if cursor else START
+        place = Cursor.parse(cursor) if cursor else Cursor(self.manifest.first)
         records: list[Record] = []
         while not records:
             frame = self._frame(place)
@@ -78,7 +78,7 @@ class RecordingReader:
     def next_offsets(self) -> dict[str, int]:
         """Give the offset behind each partition's last record, 0 where there is none."""
         offsets: dict[str, int] = {}
-        for number in range(last_file(self._folder), -1, -1):
+        for number in range(last_file(self._folder), self.manifest.first - 1, -1):
             places = [Cursor(number)]
             while frame := self._frame(places[-1]):
                 places.append(Cursor(number, places[-1].frame + len(frame)))
@@ -144,6 +144,10 @@ class RecordingReader:
         except FileNotFoundError as error:
             if place.frame == 0 and last_file(self._folder) < place.file:
                 return b""  # not begun yet
+            if place.file < read_manifest(self._folder).first:
+                raise RecordingInvalid(
+                    f"{path}: was let go since (input.keep_hours): start anew, from what is there"
+                ) from error
             raise self._damaged(place, "the file is missing") from error
         except OSError as error:
             raise self._damaged(place, str(error.strerror)) from error

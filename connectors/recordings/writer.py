@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from connectors.recordings import frames, messages
-from connectors.recordings.cursor import Cursor, file_path, last_file
+from connectors.recordings.cursor import Cursor, file_numbers, file_path, last_file
 from connectors.recordings.manifest import (
     NAME,
     Form,
@@ -75,6 +75,39 @@ class RecordingWriter:
         """Where the next record would stand if all before it were flushed already."""
         return Cursor(self._number, self._file.bytes)
 
+    @property
+    def first(self) -> int:
+        """Number of the first file there is."""
+        return read_manifest(self._folder, Form.RECORDS).first
+
+    def begin_file(self) -> None:
+        """Let what comes stand in a file of its own.
+
+        Raises:
+            RecordingInvalid: The disk is full or refuses.
+        """
+        self.flush()
+        if self._file.bytes:
+            self._begin_following()
+
+    def let_go(self, first: int) -> None:
+        """Remove all files before one; a crash in between leaves some that nobody reads.
+
+        Args:
+            first: Number of the file that is the first from now on.
+
+        Raises:
+            RecordingInvalid: The folder cannot be written.
+        """
+        try:
+            manifest = read_manifest(self._folder, Form.RECORDS)
+            write_manifest(self._folder, replace(manifest, first=first))
+            for number in file_numbers(self._folder):
+                if number < first:
+                    file_path(self._folder, number).unlink(missing_ok=True)
+        except OSError as error:
+            raise _unwritable(self._folder, error) from error
+
     def declare(self, partition: str) -> None:
         """Let records of another partition come too.
 
@@ -116,13 +149,16 @@ class RecordingWriter:
             return
         frame = frames.compress(b"".join(self._pending))
         if self._file.bytes >= self._file_bytes:
-            following = _FrameFile(file_path(self._folder, self._number + 1))
-            self._file.close()
-            self._file = following
-            self._number += 1
+            self._begin_following()
         self._file.write(frame)
         self._pending.clear()
         self._pending_bytes = 0
+
+    def _begin_following(self) -> None:
+        following = _FrameFile(file_path(self._folder, self._number + 1))
+        self._file.close()
+        self._file = following
+        self._number += 1
 
     def close(self) -> None:
         """Flush, and let go of the folder."""

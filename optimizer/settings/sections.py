@@ -177,6 +177,14 @@ class InputSettings:
             Text(pattern=PART, rule="a name without /"),
         ),
     )
+    keep_hours: int = field(
+        default=24,
+        metadata=knob(
+            "How long what was read is kept, prompts included; 0 keeps all, `record` keeps numbers",
+            Number(least=0, most=87_600, whole=True),
+            unit="h",
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

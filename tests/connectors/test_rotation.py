@@ -71,7 +71,7 @@ def test_hidden_and_compressed_files_are_left_alone(rig: Rig, name: str) -> None
 
 def test_a_single_file_is_followed_too(rig: Rig) -> None:
     path = rig.folder / "one.txt"
-    rig.follower = Follower(path, rig.folder / "positions.json", rig.writer, lambda: rig.now, 0)
+    rig.follower = Follower(path, rig.folder / "positions.json", rig.writer, lambda: rig.now, {})
     rig.follower.poll()
     path.write_text('{"a":1}\n')
     rig.follower.poll()

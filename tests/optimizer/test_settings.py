@@ -60,7 +60,7 @@ strategies:
   cost_performance: {mode: balanced, quality_weight: 0.5, cost_weight: 0.3, latency_weight: 0.2}
 observability: {log_level: info, json_logging: false, metrics_endpoint: null,
   traces_endpoint: null}
-input: {path: null, tenant: default}
+input: {path: null, tenant: default, keep_hours: 24}
 kafka: {brokers: null, traces_topics: [otlp_spans], metrics_topics: [otlp_metrics],
   logs_topics: [otlp_logs], sentinel_topics: [sentinel.anomalies],
   feedback_topics: [feedback-events], inputs_topics: [llm.optimizer.inputs], start: earliest,

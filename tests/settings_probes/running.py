@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from connectors.api.opening import open_log
 from connectors.configuration import show
 from connectors.publisher import FINDINGS
+from connectors.recordings import RecordingReader, RecordingWriter
+from connectors.recordings.retention import HOUR_NS, Retention
 from dataflows.live import open_publisher
 from optimizer.errors import StorageFailed
+from optimizer.observe.columns import Record, RecordKind
 from tests.builders import a_finding
 from tests.settings_probes.probe import Probe
 from tests.settings_probes.telemetry import a_request, a_span
@@ -136,10 +139,26 @@ def waits_for_a_lock(settings: Settings) -> bool:
         return True
 
 
+def hours_kept(settings: Settings) -> int:
+    """Record a beat an hour for two days; count those that are left."""
+    now_ns = 0
+    with TemporaryDirectory() as name, RecordingWriter(Path(name), ["input"]) as writer:
+        keep_hours = settings.input.keep_hours
+        cursor = lambda: str(writer.end)  # noqa: E731 - as a job that is never behind
+        retention = Retention(Path(name), writer, keep_hours, lambda: now_ns, cursor)
+        for hour in range(48):
+            now_ns = hour * HOUR_NS
+            writer.append(Record("input", hour, now_ns, RecordKind.HEARTBEAT, b""))
+            writer.flush()
+            retention.look()
+        return len(list(RecordingReader(Path(name))))
+
+
 FOLLOWING = {"input": {"path": "here.jsonl"}}
 
 PROBES = (
     Probe("input.path", ("here.jsonl", "there.jsonl"), followed, ("here", "there")),
+    Probe("input.keep_hours", (24, 0), hours_kept, (26, 48)),
     Probe(
         "service.data_dir",
         ("data", "elsewhere"),
