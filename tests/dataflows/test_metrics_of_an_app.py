@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,10 @@ from optimizer.observe.rules import StreamRules
 from optimizer.panes import Pane
 from optimizer.settings import validate
 from optimizer.windows import WindowKind, WindowSummary
-from tests.benchmarks.job import run_source
+from tests.benchmarks.job import MemoryReader, run_source
 from tests.exporting_app import SECOND, App, Request
 from tests.settings_probes.streaming import BreakingReader
-from tests.settings_probes.telemetry import PARTITION, outputs_of
+from tests.settings_probes.telemetry import PARTITION, START_S, a_span, as_record, outputs_of
 
 START = 1_800_000_000 * SECOND // (3600 * SECOND) * 3600 * SECOND
 SETTINGS = validate({"input": {"tenant": "acme"}})
@@ -212,3 +213,45 @@ def test_a_route_known_by_metrics_alone_is_found_to_fail_and_to_be_dear() -> Non
     outputs = outputs_of(SETTINGS, as_records(exports(app, requests, 0, 1800)))
     rules = {each.rule for each in outputs if isinstance(each, Finding)}
     assert rules == {"error_rate", "cost_per_request", "daily_budget"}
+
+
+def test_metrics_beside_the_spans_of_the_same_calls_change_nothing_but_what_is_shadowed() -> None:
+    requests = [
+        Request(at_s=n * 2.0, seconds=1, tokens_in=1000, tokens_out=100) for n in range(900)
+    ]
+    spans = [
+        as_record(
+            *(
+                a_span(number + 1, START / SECOND - START_S + each.at_s, **NO_ROUTE)
+                for number, each in enumerate(requests)
+                if 60 * minute <= each.at_s < 60 * minute + 60
+            ),
+            offset=minute,
+            second=START / SECOND - START_S + 60 * minute + 60,
+        )
+        for minute in range(30)
+    ]
+    exported = as_records(exports(App("shop", START, delta=False), requests, 0, 1800))
+    metrics = [record._replace(partition="metrics") for record in exported]
+    alone, both = (
+        windows_after(records, partitions)
+        for records, partitions in (
+            (spans, [PARTITION]),
+            (sorted([*spans, *metrics], key=lambda one: one.stamp_ns), [PARTITION, "metrics"]),
+        )
+    )
+    assert [replace(one, metered_shadowed=0) for one in both] == alone
+    minutes = [one for one in both if one.kind is WindowKind.MINUTE]
+    assert sum(one.calls for one in minutes) == len(requests)
+    assert [one.metered_shadowed for one in minutes] == [one.calls for one in minutes]
+
+
+NO_ROUTE = {"llm.optimizer.route": "default"}
+
+
+def windows_after(records: list[Record], partitions: list[str]) -> list[WindowSummary]:
+    outputs: list[Any] = []
+    source = RecordingSource(MemoryReader(records), partitions)
+    run_source(source, SETTINGS, watch=outputs.append)
+    found = [each for each in outputs if isinstance(each, WindowSummary)]
+    return sorted(found, key=lambda one: (one.kind, one.start))
