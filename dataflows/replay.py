@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from connectors.api.console import Console
 from connectors.configuration import load, located
 from connectors.recordings import open_reader
+from dataflows.begun import check_begun
 from dataflows.ingest import RecordingSource
 from dataflows.live import open_publisher
 from dataflows.optimize import Job, execute, stop_on_signals
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
+    from dataflows.ingest import Reader
     from optimizer.settings import Settings
 
 RECOVERY = "recovery"
@@ -35,7 +37,7 @@ def command(options: argparse.Namespace) -> int:
     config = options.config or (beside if beside.exists() else None)
     settings = located(load(config, os.environ), config)
     reader = open_reader(options.recording)
-    _prepare(options.out, settings, resume=options.resume)
+    _prepare(options.out, settings, reader, resume=options.resume)
     database = f"sqlite://{options.out / 'optimizer.db'}" if options.out else "memory://"
     settings = replace(
         settings,
@@ -64,7 +66,7 @@ def command(options: argparse.Namespace) -> int:
     return 130
 
 
-def _prepare(out: Path | None, settings: Settings, *, resume: bool) -> None:
+def _prepare(out: Path | None, settings: Settings, reader: Reader, *, resume: bool) -> None:
     """Begin the folder of a replay with its recovery state, or find that it can go on.
 
     The state comes first: whatever stops a replay after that, it can be resumed.
@@ -79,6 +81,7 @@ def _prepare(out: Path | None, settings: Settings, *, resume: bool) -> None:
     if not resume and _names(out) - {unfinished(recovery).name}:
         raise OptimizerError(f"{out}: is not empty: choose another --out, or --resume it")
     recovery_at(recovery, settings.stream.shard_groups)
+    check_begun(recovery, reader, settings)
 
 
 def _names(folder: Path) -> set[str]:

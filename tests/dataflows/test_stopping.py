@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from connectors.recordings import RecordingWriter
+from optimizer.observe.columns import Record, RecordKind
 from tests.benchmarks.kill import disturb, said, written
 from tests.command_line import llm_optimizer, start
 
@@ -107,3 +109,25 @@ def test_shards_may_not_be_dealt_anew_in_the_middle(recording: Path, replayed: P
     )
     assert done.returncode == 2
     assert "stream.shard_groups is 4: must stay 8" in done.stderr
+
+
+def test_a_replay_goes_on_with_what_it_was_begun_with_and_with_nothing_else(
+    recording: Path, replayed: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(replayed, tmp_path / "out")
+    moved = shutil.copytree(recording, tmp_path / "moved")
+    done = llm_optimizer(
+        "replay", moved, "--out", out, "--resume", OPTIMIZER_RECOVERY__INTERVAL_SECS="1"
+    )
+    assert done.returncode == 0, done.stderr
+    other = llm_optimizer(
+        "replay", moved, "--out", out, "--resume", OPTIMIZER_STREAM__DEDUPE_SECS="99"
+    )
+    assert other.returncode == 2
+    assert f"--resume: {out} was begun with other settings: name the same" in other.stderr
+    with RecordingWriter(tmp_path / "else", ["p"]) as writer:
+        writer.append(Record("p", 0, 1, RecordKind.HEARTBEAT, b""))
+    config = recording / "config.yaml"
+    other = llm_optimizer("replay", tmp_path / "else", "--out", out, "--resume", "--config", config)
+    assert other.returncode == 2
+    assert f"--resume: {out} was begun with other recording: name the same" in other.stderr
