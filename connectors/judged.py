@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from optimizer.errors import DecodeFailed
 from optimizer.judgements import Judge, Judgement
 from optimizer.observe.columns import RecordKind
+from optimizer.observe.words import SLOTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +17,26 @@ if TYPE_CHECKING:
     from optimizer.settings import SourceSettings
 
 _TOLD = tuple(name for name in Judgement._fields if name not in {"body", "kind"})
+_LAST_NS = 1 << 62
+
+
+class _Told(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    """What is written of a judgement: its fields, and what each of them can be."""
+
+    identity: int
+    time_ns: Annotated[int, msgspec.Meta(ge=-1, le=_LAST_NS)]
+    value: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+    name: str
+    judge: Judge
+    tenant: str
+    trace: int
+    span: int
+    response: int
+    key: tuple[str, str, Annotated[int, msgspec.Meta(ge=0)], str] | None
+    slot: Annotated[int, msgspec.Meta(ge=-1, lt=SLOTS)]
+
+
+_DECODER = msgspec.msgpack.Decoder(list[_Told])
 
 
 def dump_judgements(judgements: Sequence[Judgement]) -> bytes:
@@ -34,8 +55,8 @@ def load_judgements(body: bytes, source: SourceSettings) -> tuple[Judgement, ...
         DecodeFailed: The bytes are none of these, or judge calls of another tenant.
     """
     try:
-        found = tuple(_read(told) for told in msgspec.msgpack.decode(body))
-    except (msgspec.MsgspecError, TypeError, ValueError) as error:
+        found = tuple(map(_read, _DECODER.decode(body)))
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise DecodeFailed("not_judgements", str(error)) from error
     others = {one.tenant for one in found} - {source.tenant}
     if others and source.tenant_attribute is None:
@@ -46,8 +67,8 @@ def load_judgements(body: bytes, source: SourceSettings) -> tuple[Judgement, ...
     return found
 
 
-def _read(told: Any) -> Judgement:
-    values = dict(zip(_TOLD, told, strict=True))
-    key = values["key"] and tuple(values["key"])
-    one = Judgement(**values | {"judge": Judge(values["judge"]), "key": key})
+def _read(told: _Told) -> Judgement:
+    if min(told.identity, told.trace, told.span, told.response) < 0:
+        raise ValueError("a link is negative: must be 64 bits without a sign")
+    one = Judgement(**msgspec.structs.asdict(told))
     return one._replace(body=dump_judgements([one]), kind=RecordKind.JUDGED)

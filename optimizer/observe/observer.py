@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol
 
 import msgspec
 
@@ -266,6 +266,10 @@ def _bytes_of(record: Record) -> bytes:
     return record.body if isinstance(record.body, bytes) else b""
 
 
+MAX_COUNT = 1 << 48  # nothing of one record is more
+_COUNTS = msgspec.json.Decoder(dict[str, Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]])
+
+
 def counts_in(body: bytes) -> dict[str, int]:
     """Read what a gap says.
 
@@ -273,6 +277,6 @@ def counts_in(body: bytes) -> dict[str, int]:
         DecodeFailed: It is no mapping of names to numbers.
     """
     try:
-        return msgspec.json.decode(body, type=dict[str, int])
-    except msgspec.DecodeError as error:
+        return _COUNTS.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeFailed("not_counts", str(error)) from error

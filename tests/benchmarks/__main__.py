@@ -22,6 +22,7 @@ NAMES = (
     "cli_help_ms",
     "kill",
     "false_alarms",
+    "fuzz_payloads",
 )
 
 
