@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from argparse import Namespace
 from collections import Counter
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -19,7 +21,10 @@ from dataflows import record
 from optimizer.events import EventSource, EventType, FeedbackEvent, OrderAction, Score
 from optimizer.observe.columns import Block, Record, RecordKind
 from optimizer.panes import MINUTE_NS
-from optimizer.settings import validate
+from optimizer.settings import KafkaSettings, validate
+from tests.brokers.broker import Broker
+from tests.brokers.fixtures import brokers
+from tests.brokers.reading import send
 from tests.builders import ROUTE, START, an_alert, an_order
 from tests.command_line import llm_optimizer, start
 from tests.dataflows.the_job import run, settings_of, source_of
@@ -28,7 +33,7 @@ from tests.otlp_lines import SECOND_NS, Lines
 START_NS = int(START.timestamp()) * SECOND_NS
 
 
-def recorded(source: Path, out: Path, **options: object) -> str:
+def recorded(source: Path | None, out: Path, **options: object) -> str:
     """Record a recording; give what was said on standard error."""
     given = {"config": None, "until": None, "raw": False, "seconds": 0} | options
     with redirect_stderr(StringIO()) as said, redirect_stdout(StringIO()):
@@ -214,3 +219,25 @@ def test_recording_what_is_not_there_or_over_something_is_refused(tmp_path: Path
     taken = llm_optimizer("record", tmp_path / "out", "--from", tmp_path / "in")
     assert taken.returncode == 1
     assert "out: is not empty: name another folder" in taken.stderr
+
+
+@brokers()
+def test_topics_are_recorded_until_each_partition_has_been_at_its_end(
+    broker: Broker, tmp_path: Path
+) -> None:
+    topic = f"t{uuid4().hex}.traces"
+    broker.create(topic, 2)
+    lines = Lines()
+    now_ns = time.time_ns()  # noqa: TID251 - the broker stamps by it
+    for number in range(20):
+        send(broker, topic, lines.line(now_ns).encode(), partition=number % 2)
+    none = dict.fromkeys(KafkaSettings().topics(), ())
+    kafka = none | {"brokers": [broker.address], "traces_topics": [topic]}
+    (tmp_path / "config.yaml").write_text(json.dumps({"kafka": kafka}))
+    assert recorded(None, tmp_path / "columns", config=tmp_path / "config.yaml") == ""
+    said = recorded(None, tmp_path / "raw", config=tmp_path / "config.yaml", raw=True)
+    assert "--raw keeps prompts" in said
+    for name in ("columns", "raw"):
+        assert open_reader(tmp_path / name).manifest.partitions == (f"{topic}/0", f"{topic}/1")
+        ledgers = run(source_of(tmp_path / name), validate({})).ledgers()
+        assert [ledgers[f"{topic}/{number}"]["counted"] for number in (0, 1)] == [10, 10]
