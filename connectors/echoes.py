@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 STAMP = "llm.optimizer."
 PLAIN = ("route", "arm", "cell", "revision", "slot")  # how feedback may name the same
-ARM = ALIASES["arm"]
+ARM = frozenset(ALIASES["arm"])
 MAX_KNOWN = 16_384
 _CALL = {"gen_ai.operation.name": "chat"}  # a score echoes what a call says
 
@@ -62,7 +62,7 @@ class Echoes:
             tenant: Who owns the telemetry.
             service: The service that made the call, where it is told.
         """
-        if first(told, ARM, text) is None:
+        if ARM.isdisjoint(told) or first(told, ALIASES["arm"], text) is None:
             return NO_ECHO
         content = (tenant, service, *(told.get(name) for name in _TOLD))
         echo = self._known.get(content)

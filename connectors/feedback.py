@@ -22,6 +22,7 @@ from connectors.user_feedback import (
 )
 from optimizer.errors import DecodeFailed, InvalidEvent
 from optimizer.judgements import Judge
+from optimizer.observe.links import span_link, trace_link
 from optimizer.observe.observer import Decoded, Refusal
 
 if TYPE_CHECKING:
@@ -158,8 +159,8 @@ class FeedbackReader:
                 label=label,
                 judge=LANGFUSE_JUDGES.get(told.text("source").upper()),
                 time_ns=_time_ns(told, "timestamp", "createdAt"),
-                trace=told.text("traceId"),
-                span=told.text("observationId"),
+                trace=trace_link(told.text("traceId")),
+                span=span_link(told.text("observationId")),
                 echo=echo_in(pairs, self._judging),
                 body=body,
             )
@@ -181,7 +182,7 @@ class FeedbackReader:
                 label=label,
                 judge=JUDGES.get(told.text("annotator_kind").upper()),
                 time_ns=_time_ns(told, "updated_at", "created_at"),
-                span=span,
+                span=span_link(span),
                 echo=echo_in(told.inside("metadata").content, self._judging),
                 body=body,
             )

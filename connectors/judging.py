@@ -10,7 +10,7 @@ from optimizer.errors import DecodeFailed
 from optimizer.events import EventSource
 from optimizer.judgements import MOST_VALUE, Judge, Judgement
 from optimizer.observe.columns import RecordKind
-from optimizer.observe.links import NO_LINK, response_link, span_link, trace_link
+from optimizer.observe.links import NO_LINK, response_link
 from optimizer.observe.scales import Scales
 from optimizer.observe.values import clean
 from optimizer.settings import LinkIndex
@@ -31,8 +31,8 @@ class ToldScore(NamedTuple):
         label: Its label.
         judge: Who judged; None where that is not told.
         time_ns: When; -1 where that is not told.
-        trace: The trace id of the judged call, hexadecimal; `""` where it is not told.
-        span: Its span id.
+        trace: Link of the judged call's trace; `NO_LINK` where it is not told.
+        span: Link of its span.
         response: Its provider's id for the response.
         echo: What it echoes of the call.
         body: A record of this score alone.
@@ -48,8 +48,8 @@ class ToldScore(NamedTuple):
     label: str = ""
     judge: Judge | None = None
     time_ns: int = -1
-    trace: str = ""
-    span: str = ""
+    trace: int = NO_LINK
+    span: int = NO_LINK
     response: str = ""
     echo: Echo = NO_ECHO
     kind: RecordKind = RecordKind.EVENT
@@ -83,12 +83,10 @@ class Judging:
                 says which call it is about.
         """
         key, slot = told.echo
-        trace = trace_link(told.trace) if told.trace else NO_LINK
-        span = span_link(told.span) if told.span else NO_LINK
         response = NO_LINK
         if told.response and self._index is LinkIndex.RESPONSES:
             response = response_link(told.response)
-        if key is None and not (trace or span or response):
+        if key is None and not (told.trace or told.span or response):
             raise DecodeFailed("unlinked_score", self._unlinked(told))
         return Judgement(
             identity=identity_of(told.tenant, self._source, *told.identity),
@@ -97,8 +95,8 @@ class Judging:
             name=clean(told.name),
             judge=self._scales.judge(told.name) if told.judge is None else told.judge,
             tenant=told.tenant,
-            trace=trace,
-            span=span,
+            trace=told.trace,
+            span=told.span,
             response=response,
             key=key,
             slot=slot,

@@ -12,6 +12,7 @@ from connectors.echoes import NO_ECHO, PLAIN, STAMP, stamped
 from connectors.judging import ToldScore
 from connectors.members import Members, nanoseconds
 from optimizer.judgements import Judge
+from optimizer.observe.links import NO_LINK, span_link, trace_link
 from optimizer.settings import ScoreSettings
 
 if TYPE_CHECKING:
@@ -104,8 +105,8 @@ def judgement_said(said: Said, body: bytes, judging: Judging) -> Judgement | Non
             scale=STARS if raw in range(MOST_STARS + 1) else None,
             judge=Judge.HUMAN,
             time_ns=-1 if said.timestamp is None else nanoseconds(said.timestamp),
-            trace=trace,
-            span=span,
+            trace=trace_link(trace) if trace else NO_LINK,
+            span=span_link(span) if span else NO_LINK,
             response=text_in(metadata, "response_id", "gen_ai.response.id"),
             echo=echo_in(metadata, judging),
             body=body,

@@ -130,8 +130,11 @@ class Judged:
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Judged:
         """Give some of them, by index or mask."""
-        places = np.arange(len(self.rows))[rows]
-        bodies = tuple(self.bodies[place] for place in places.tolist())
+        every = np.arange(len(self.rows))
+        places = every[rows]
+        if np.array_equal(places, every):
+            return self
+        bodies = tuple(map(self.bodies.__getitem__, places.tolist()))
         return replace(self, rows=self.rows[places], bodies=bodies)
 
 

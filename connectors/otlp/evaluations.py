@@ -10,13 +10,18 @@ from connectors.judging import Judging, ToldScore
 from connectors.otlp.logs import DamagedLog, LogReader
 from optimizer.errors import DecodeFailed
 from optimizer.observe.aliases import ALIASES, SERVICE
+from optimizer.observe.call_ids import SPAN_ID_BYTES, TRACE_ID_BYTES
 from optimizer.observe.columns import RecordKind
+from optimizer.observe.links import octets_link
 from optimizer.observe.observer import Decoded, Refusal
 from optimizer.observe.values import text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from connectors.otlp.logs import Log
     from optimizer.judgements import Judgement
+    from optimizer.observe.values import Value
     from optimizer.settings import Settings, SourceSettings
 
 EVALUATION = "gen_ai.evaluation.result"
@@ -40,6 +45,8 @@ class EvaluationReader:
 
     def __init__(self, settings: Settings, source: SourceSettings) -> None:
         self._judging = Judging(settings, source)
+        self._resource: Mapping[str, Value] | None = None  # the one seen last
+        self._tenant = self._service = ""
         keys = (EVENT_NAME, NAME, VALUE, LABEL, RESPONSE, ERROR, *IDS, *_STAMPS)
         self._logs = LogReader(keys, (SERVICE, *self._judging.echoes.resource_keys))
 
@@ -72,28 +79,34 @@ class EvaluationReader:
         return Decoded(None, refused, counts, (), judged)
 
     def _judgement(self, log: Log) -> Judgement:
-        told = log.attributes
-        tenant = self._judging.echoes.tenant_of(log.resource)
-        echo = self._judging.echoes.read(told, tenant, text(log.resource.get(SERVICE)) or "")
-        name, response = text(told.get(NAME)) or "", text(told.get(RESPONSE)) or ""
-        number = told.get(VALUE)
-        ids = (text(told.get(key)) or "" for key in IDS)
-        return self._judging.judgement(
+        told, judging = log.attributes, self._judging
+        if log.resource is not self._resource:
+            self._resource = log.resource
+            self._tenant = judging.echoes.tenant_of(log.resource)
+            self._service = text(log.resource.get(SERVICE)) or ""
+        name, response, number = _told(told, NAME), _told(told, RESPONSE), told.get(VALUE)
+        ids = [_told(told, key) for key in IDS]
+        return judging.judgement(
             ToldScore(
-                identity=("otel", log.trace, log.span, response, name, *ids),
-                tenant=tenant,
+                identity=("otel", log.trace.hex(), log.span.hex(), response, name, *ids),
+                tenant=self._tenant,
                 name=name,
                 raw=number if isinstance(number, int | float) else None,
-                label=text(told.get(LABEL)) or "",
+                label=_told(told, LABEL),
                 time_ns=log.time_ns,
-                trace=log.trace,
-                span=log.span,
+                trace=octets_link(log.trace, TRACE_ID_BYTES),
+                span=octets_link(log.span, SPAN_ID_BYTES),
                 response=response,
-                echo=echo,
+                echo=judging.echoes.read(told, self._tenant, self._service),
                 body=log.alone(),
                 kind=RecordKind.LOGS,
             )
         )
+
+
+def _told(told: Mapping[str, Value], key: str) -> str:
+    value = told.get(key)
+    return value if isinstance(value, str) else text(value) or ""
 
 
 def _refusal(failed: DecodeFailed, body: bytes) -> Refusal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,7 +10,7 @@ import msgspec
 from google.protobuf import descriptor_pb2
 
 from connectors.otlp import wire
-from connectors.otlp.any_value import TEXT, any_value
+from connectors.otlp.any_value import REAL, TEXT, any_value
 from connectors.otlp.json_requests import KeyValue, parse as parse_json
 from connectors.otlp.json_spans import nanoseconds, octets, read_value
 from connectors.otlp.letters import block
@@ -40,6 +41,7 @@ _MESSAGES: Mapping[str, wire.Fields] = {
 _Request, _LogRecord = wire.build("logs", _MESSAGES, ["Request", "LogRecord"])
 _FIRST, _SECOND = 0x0A, 0x12  # tags: the first and the second field, of bytes
 _SHORT = 0x7F
+_REAL = struct.Struct("<Bd")
 
 
 class Log(NamedTuple):
@@ -47,7 +49,7 @@ class Log(NamedTuple):
 
     Attributes:
         event: The name of the event it is; `""` for none.
-        trace: Its trace id, hexadecimal; `""` where it is not told.
+        trace: Its trace id; empty where it is not told.
         span: Its span id.
         time_ns: When it happened, else when it was noticed; -1 where neither is told.
         attributes: Those asked for that it has.
@@ -56,8 +58,8 @@ class Log(NamedTuple):
     """
 
     event: str
-    trace: str
-    span: str
+    trace: bytes
+    span: bytes
     time_ns: int
     attributes: Mapping[str, Value]
     resource: Mapping[str, Value]
@@ -126,8 +128,8 @@ class LogReader:
         values = zip(self._keys, self._get(record.attributes), strict=True)
         return Log(
             event=record.event_name.decode(errors="replace"),
-            trace=record.trace_id.hex(),
-            span=record.span_id.hex(),
+            trace=record.trace_id,
+            span=record.span_id,
             time_ns=record.time_unix_nano or record.observed_time_unix_nano or -1,
             attributes={key: _value(value) for key, value in values if value},
             resource=resource,
@@ -159,8 +161,8 @@ class LogReader:
         pairs = [pair for pair in record.attributes or () if pair.key in self._known_keys]
         return Log(
             event=record.event_name or "",
-            trace=octets(record.trace_id).hex(),
-            span=octets(record.span_id).hex(),
+            trace=octets(record.trace_id),
+            span=octets(record.span_id),
             time_ns=time_ns or -1,
             attributes={pair.key: read_value(bytes(pair.value)) for pair in pairs},
             resource=resource,
@@ -172,6 +174,8 @@ def _value(raw: bytes) -> Value:
     """Read a value; short text and doubles, which nearly all are, the short way."""
     if raw[0] == TEXT and len(raw) - 2 == raw[1] <= _SHORT:
         return raw[2:].decode(errors="replace")
+    if raw[0] == REAL and len(raw) == _REAL.size:
+        return float(_REAL.unpack(raw)[1])
     return any_value(raw)
 
 

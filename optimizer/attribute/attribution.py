@@ -246,12 +246,9 @@ class Attribution:
         self.counts["scores"] += len(counted.fresh)
         self.counts["corrected_scores"] += counted.corrected
         self.counts["repeated_scores"] += counted.repeated
-        by_arm: Counter[tuple[int, int, int]] = Counter()
-        names, judges = judged.rows["name"].tolist(), judged.rows["judge"].tolist()
-        codes = answers.keys.tolist()
-        for place in counted.fresh:
-            by_arm[codes[place], names[place], judges[place]] += 1
-        for (code, name, judge), count in by_arm.items():
+        rows = judged.rows[counted.fresh]
+        told = np.stack((answers.keys[counted.fresh], rows["name"], rows["judge"]), axis=1)
+        for (code, name, judge), count in zip(*_counts(told), strict=True):
             arm = keys.keys[code][:2]
             self.covered.score(pane, arm, judged.names[name], judge, count)
         if len(counted.keys):
@@ -282,3 +279,9 @@ _DETAILS = {
     "(attribution.wait_secs): name a span, trace or response that telemetry shows, "
     "or echo the call's route and arm",
 }
+
+
+def _counts(rows: NDArray[np.int64]) -> tuple[list[list[int]], list[int]]:
+    """Give the distinct rows of a table and how often each is there."""
+    distinct, counts = np.unique(rows, axis=0, return_counts=True)
+    return distinct.tolist(), counts.tolist()

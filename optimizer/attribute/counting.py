@@ -44,9 +44,38 @@ class Counted(NamedTuple):
     keys: Ints
     slots: Ints
     sums: Ints
-    fresh: list[int]
+    fresh: NDArray[np.intp]
     corrected: int
     repeated: int
+
+
+class _Again:
+    """Scores of identities that come again: lines of sums, and what they count as in the end."""
+
+    def __init__(self, latest: dict[int, Before]) -> None:
+        self.lines: list[tuple[int, int, int, int, int]] = []
+        self.fresh: list[int] = []
+        self._latest = latest
+        self._changed: set[int] = set()
+
+    def count(self, place: int, identity: int, value: int, key: int, slot: int) -> None:
+        """Count one: for the first time, by what changed, or not."""
+        before = self._latest.get(identity)
+        if before is None:
+            before = Before(value, key, slot)
+            self.lines.append((key, slot, 1, value, value * value))
+            self.fresh.append(place)
+        elif before.value != value:
+            change = value * value - before.value * before.value
+            self.lines.append((before.key, before.slot, 0, value - before.value, change))
+        else:
+            return
+        self._latest[identity] = before._replace(value=value)
+        self._changed.add(identity)
+
+    def changed(self) -> Rows:
+        """Give those that count otherwise than before."""
+        return np.array([(each, *self._latest[each]) for each in self._changed], COUNTED)
 
 
 class Memory:
@@ -62,35 +91,37 @@ class Memory:
 
     def count(self, pane: int, scores: Rows, answers: Answers, keys: Keys) -> Counted:
         """Count scores whose keys are known, in their order, and remember them."""
-        latest = self._before(scores, keys)
-        lines: list[tuple[int, int, int, int, int]] = []
-        fresh: list[int] = []
-        changed: set[int] = set()
-        told = zip(
-            scores["identity"].tolist(),
-            scores["value"].tolist(),
-            answers.keys.tolist(),
-            answers.slots.tolist(),
-            strict=True,
+        told = np.empty(len(scores), COUNTED)
+        told["identity"], told["value"] = scores["identity"], scores["value"]
+        told["key"], told["slot"] = answers.keys, answers.slots
+        before = self._before(scores, keys)
+        _, place, times = np.unique(told["identity"], return_inverse=True, return_counts=True)
+        known = np.fromiter(before, np.uint64, len(before))
+        plain = (times == 1)[place] & ~np.isin(told["identity"], known)
+        again = self._again(np.flatnonzero(~plain), told, before)
+        fresh = np.concatenate((np.flatnonzero(plain), np.array(again.fresh, np.intp)))
+        new = told[plain]
+        value = new["value"].astype(np.int64)
+        sums = np.stack((np.ones_like(value), value, value * value), axis=1)
+        lines = np.array(again.lines, np.int64).reshape(-1, 5)
+        self._remember(pane, np.concatenate((new, again.changed())), keys)
+        corrected = len(lines) - len(again.fresh)
+        return Counted(
+            np.concatenate((new["key"], lines[:, 0])),
+            np.concatenate((new["slot"], lines[:, 1])),
+            np.concatenate((sums, lines[:, 2:])),
+            fresh,
+            corrected,
+            len(scores) - len(fresh) - corrected,
         )
-        for place, (identity, value, key, slot) in enumerate(told):
-            before = latest.get(identity)
-            if before is None:
-                latest[identity] = Before(value, key, slot)
-                lines.append((key, slot, 1, value, value * value))
-                fresh.append(place)
-            elif before.value != value:
-                latest[identity] = before._replace(value=value)
-                change = value * value - before.value * before.value
-                lines.append((before.key, before.slot, 0, value - before.value, change))
-            else:
-                continue
-            changed.add(identity)
-        self._remember(pane, [(identity, *latest[identity]) for identity in sorted(changed)], keys)
-        table = np.array(lines, np.int64).reshape(-1, 5)
-        corrected = len(lines) - len(fresh)
-        repeated = len(scores) - len(lines)
-        return Counted(table[:, 0], table[:, 1], table[:, 2:], fresh, corrected, repeated)
+
+    @staticmethod
+    def _again(places: Ints, told: Rows, before: dict[int, Before]) -> _Again:
+        """Count the scores that came more than once, one by one."""
+        again = _Again(dict(before))
+        for place, row in zip(places.tolist(), told[places].tolist(), strict=True):
+            again.count(place, *row)
+        return again
 
     def forget(self, before_ns: int) -> int:
         """Let go of what counted before an instant, and of more than there is room for."""
@@ -111,26 +142,31 @@ class Memory:
             wanted = wanted[~held]
         return found
 
-    def _remember(self, pane: int, rows: list[tuple[int, int, int, int]], keys: Keys) -> None:
-        if not rows:
+    def _remember(self, pane: int, rows: Rows, keys: Keys) -> None:
+        if not len(rows):
             return
-        used = sorted({key for _, _, key, _ in rows}, key=keys.keys.__getitem__)
-        place = {code: at for at, code in enumerate(used)}
-        moved = [(identity, value, place[key], slot) for identity, value, key, slot in rows]
-        named = tuple(keys.keys[code] for code in used)
-        self.runs.add(Run(np.array(moved, COUNTED), named, pane))
+        rows = rows[np.argsort(rows["identity"])]
+        codes, place = np.unique(rows["key"], return_inverse=True)
+        named = [keys.keys[code] for code in codes.tolist()]
+        order = sorted(range(len(named)), key=named.__getitem__)
+        rank = np.empty(len(order), np.int32)
+        rank[order] = np.arange(len(order))
+        rows["key"] = rank[place]
+        self.runs.add(Run(rows, tuple(named[at] for at in order), pane))
 
 
 def pane_of(partition: str, pane: int, counted: Counted, keys: Keys) -> Pane:
     """Give what scores add as a pane; rows, cells and slots sorted by name."""
-    named = [keys.keys[code] for code in counted.keys.tolist()]
+    codes, place = np.unique(counted.keys, return_inverse=True)
+    named = [keys.keys[code] for code in codes.tolist()]
     arms = sorted({ArmKey(*key[:3]) for key in named})
     row = {arm: at for at, arm in enumerate(arms)}
-    rows = np.array([row[ArmKey(*key[:3])] for key in named], np.int64)
-    in_cells = [at for at, key in enumerate(named) if key[3]]
-    cells = sorted({(row[ArmKey(*named[at][:3])], named[at][3]) for at in in_cells})
+    row_of = [row[ArmKey(*key[:3])] for key in named]
+    cells = sorted({(at, key[3]) for at, key in zip(row_of, named, strict=True) if key[3]})
     line = {cell: at for at, cell in enumerate(cells)}
-    lines = np.array([line[int(rows[at]), named[at][3]] for at in in_cells], np.int64)
+    line_of = [line.get((at, key[3]), -1) for at, key in zip(row_of, named, strict=True)]
+    rows, lines = np.array(row_of)[place], np.array(line_of)[place]
+    in_cells = lines >= 0
     nothing = np.zeros(0, np.int64)
     slots, slot_sums = _by_slot(rows, counted)
     return Pane(
@@ -141,7 +177,7 @@ def pane_of(partition: str, pane: int, counted: Counted, keys: Keys) -> Pane:
         sums=_added(rows, counted.sums, len(arms)),
         cell_rows=np.array([at for at, _ in cells], np.int64),
         cell_names=tuple(cell for _, cell in cells),
-        cell_sums=_added(lines, counted.sums[in_cells], len(cells)),
+        cell_sums=_added(lines[in_cells], counted.sums[in_cells], len(cells)),
         slots=slots,
         slot_sums=slot_sums,
         codes=nothing,

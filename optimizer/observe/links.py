@@ -67,9 +67,14 @@ def response_link(response_id: str) -> int:
     return int.from_bytes(digest, "little")
 
 
+def octets_link(octets: bytes, length: int) -> int:
+    """Give the link of an id by its octets; `NO_LINK` if these are not so many."""
+    return int.from_bytes(octets[-_WORD:], "little") if len(octets) == length else NO_LINK
+
+
 def _last_word(digits: str, length: int) -> int:
     try:
         octets = unhexlify(digits.strip())
     except ValueError:  # not hexadecimal, or not ASCII
         return NO_LINK
-    return int.from_bytes(octets[-_WORD:], "little") if len(octets) == length else NO_LINK
+    return octets_link(octets, length)
