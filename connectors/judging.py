@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from optimizer.events import FeedbackEvent, Score
     from optimizer.settings import ScoreSettings, Settings, SourceSettings
 
+MAX_NAMES = 4096
+
 
 class ToldScore(NamedTuple):
     """A score as another system tells it.
@@ -74,6 +76,7 @@ class Judging:
         self._source = source.source
         self._scales = Scales(settings.scores)
         self._index = settings.attribution.index
+        self._names: dict[str, str] = {}
 
     def judgement(self, told: ToldScore) -> Judgement:
         """Give a score as a judgement.
@@ -92,7 +95,7 @@ class Judging:
             identity=identity_of(told.tenant, self._source, *told.identity),
             time_ns=told.time_ns,
             value=self._scales.value(told.name, told.raw, told.label, told.scale),
-            name=clean(told.name),
+            name=self._clean(told.name),
             judge=self._scales.judge(told.name) if told.judge is None else told.judge,
             tenant=told.tenant,
             trace=told.trace,
@@ -103,6 +106,15 @@ class Judging:
             body=told.body,
             kind=told.kind,
         )
+
+    def _clean(self, name: str) -> str:
+        """Give a name short and printable; few are told, and all the time."""
+        known = self._names.get(name)
+        if known is None:
+            if len(self._names) >= MAX_NAMES:
+                self._names.clear()
+            known = self._names[name] = clean(name)
+        return known
 
     def _unlinked(self, told: ToldScore) -> str:
         way_out = "name the call's trace or span id, or echo its route and arm"

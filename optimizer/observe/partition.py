@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from optimizer.judgements import Taken
 from optimizer.observe.ahead import REASON, Part, ahead
 from optimizer.observe.columns import Columns, DeadLetter, Record, RecordKind
 from optimizer.observe.deduplicate import SealedIds
@@ -116,7 +117,7 @@ class Partition:
 
     def judge(self, record: Record, judgements: Sequence[Judgement]) -> Observed:
         """Take one record's judgements; one that is told late counts at the watermark."""
-        limit = record.stamp_ns + self._rules.skew_ns
+        limit, waiting = record.stamp_ns + self._rules.skew_ns, self.scoring.waiting
         latest, dead = -1, []
         for place, one in enumerate(judgements):
             at_ns = record.stamp_ns if one.time_ns < 0 else one.time_ns
@@ -125,7 +126,8 @@ class Partition:
                 continue
             latest = max(latest, at_ns)
             count_ns = max(at_ns, self.watermark_ns)
-            self.scoring.judge(record, place, count_ns, capped(one, self.table))
+            judged = one if one.key is None else capped(one, self.table)
+            waiting.append(Taken(count_ns, record.offset, place, record.stamp_ns, judged))
         self.counts["judgements"] += len(judgements) - len(dead)
         return self._advance(latest - self._rules.disorder_ns, [], dead)
 

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from optimizer.judgements import Judgement
-    from optimizer.observe.columns import Record
     from optimizer.observe.keys import KeyTable
 
 MOST_WAITING = 4096  # judgements that wait for the next mark, to leave as one item
@@ -32,10 +31,6 @@ class Scoring:
     def see(self, seen: Seen) -> None:
         """Take the calls of a sealed pane."""
         self._ready.append(seen)
-
-    def judge(self, record: Record, place: int, count_ns: int, judgement: Judgement) -> None:
-        """Take one of a record's judgements, which counts at an instant."""
-        self.waiting.append(Taken(count_ns, record.offset, place, record.stamp_ns, judgement))
 
     def leave(self, *, marked: bool) -> Sequence[Judged | Seen]:
         """Give what leaves now: everything if a mark follows."""
