@@ -132,7 +132,8 @@ def text_in(pairs: Mapping[str, Any], *names: str) -> str:
 
 def _context(metadata: Mapping[str, Any]) -> tuple[str, str]:
     """Give trace and span id, also of a W3C `traceparent`."""
-    match text_in(metadata, "traceparent").split("-"):
-        case [_, trace, span, _]:
-            return trace, span
+    if "traceparent" in metadata:
+        match text_in(metadata, "traceparent").split("-"):
+            case [_, trace, span, _]:
+                return trace, span
     return text_in(metadata, "trace_id", "traceId"), text_in(metadata, "span_id", "spanId")

@@ -116,7 +116,7 @@ def _refusal(failed: DecodeFailed, body: bytes) -> Refusal:
 def _without_score(log: Log) -> str:
     """Say why a log record holds no score; `""` for one that does."""
     told = log.attributes
-    if EVALUATION not in {log.event, told.get(EVENT_NAME)}:
+    if log.event != EVALUATION and told.get(EVENT_NAME) != EVALUATION:
         return "other_logs"
     if told.get(ERROR):
         return "failed_evaluations"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MAX_FRAMES = 1 << 20  # bytes of resources and scopes in the letters of a record, beside its size
 MAX_NAME = 256  # letters of a scope's name, where there is no room for all of the scope
 _LOW_BITS = 0x7F
+_TWICE_LOW_BITS = 0x3FFF
 _FIRST, _SECOND = 0x0A, 0x12  # tags: what stands around spans in protobuf, and what repeats
 
 _Fields = dict[str, msgspec.Raw]
@@ -139,7 +140,12 @@ def _protobuf(resource: bytes, scope: bytes, span: bytes) -> bytes:
 
 def block(tag: int, content: bytes) -> bytes:
     """Encode a field whose value has a length: its tag, the length, the value."""
-    head, length = bytearray((tag,)), len(content)
+    length = len(content)
+    if length <= _LOW_BITS:
+        return bytes((tag, length)) + content
+    if length <= _TWICE_LOW_BITS:
+        return bytes((tag, length & _LOW_BITS | 0x80, length >> 7)) + content
+    head = bytearray((tag,))
     while length > _LOW_BITS:
         head.append(length & _LOW_BITS | 0x80)
         length >>= 7
