@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from connectors.codecs import to_json
+from connectors.decoding import RecordDecoder
+from connectors.prices import open_prices
+from connectors.vaults.memory import MemoryVault
 from dataflows.ingest import RecordingSource
+from dataflows.optimize import rules_of
 from optimizer.events import EventSource, EventType, FeedbackEvent, Order, OrderAction, Score
 from optimizer.findings import Finding
-from optimizer.observe.columns import Record, RecordKind
-from optimizer.observe.observer import Ledger
+from optimizer.observe.columns import DeadLetter, Record, RecordKind
+from optimizer.observe.observer import Ledger, Observer
+from optimizer.observe.partition import Partition
 from optimizer.observe.stamps import Stamp, sign
+from optimizer.observe.state import dump
+from optimizer.pieces import Pieces
 from optimizer.settings import validate
 from optimizer.summaries import instant
 from optimizer.windows import WindowSummary
@@ -301,3 +308,59 @@ def test_forgeries_are_counted_with_the_forger(settings: str, name: str, counted
 def last_ledger(said: Mapping[str, list[str]]) -> Counter[str]:
     *_, last = (output for output in said[FORGER] if output.startswith(Ledger.__name__))
     return Counter(literal_eval(last.partition("counts=")[2].rstrip(")")))
+
+
+DISTINCT = 100_000
+IN_ONE = 1_000
+
+
+def observer_of(settings: Settings) -> Observer:
+    decoder = RecordDecoder(settings, open_prices(settings.prices), FORGER)
+    return Observer(Partition(FORGER, rules_of(settings)), decoder, shards=1)
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_names_take_no_more_room_than_those_that_are_told_apart() -> None:
+    observer, sizes = observer_of(SETTINGS["as they stand"]), []
+    for first in range(0, DISTINCT, IN_ONE):
+        numbers = range(first, first + IN_ONE)
+        names = [{"arm": f"arm {number}"} for number in numbers[: IN_ONE // 10]]  # of one route
+        names += [{"route": f"route {number}", "arm": f"arm {number}"} for number in numbers]
+        spans = [
+            a_span(
+                2 * first + at + 1,
+                5,
+                **{f"llm.optimizer.{part}": name for part, name in one.items()},
+            )
+            for at, one in enumerate(names)
+        ]
+        list(observer.take(of_spans(FORGER, 10, spans)))
+        sizes.append(len(observer.partition.names.packed()))
+    observer.partition.settle()
+    keys = Counter(key.route for key in observer.partition.table.keys)
+    assert len(keys) == 1000 + 1  # and the pool
+    assert keys["acme/shop/answer"] == 64 + 1
+    assert keys.total() == (1000 - 1) + 1 + 64 + 1
+    assert sizes[1] == sizes[-1] < 100_000
+    counts = observer.partition.counts
+    assert counts["counted"] == counts["calls"] == DISTINCT * 11 // 10
+    assert counts["pooled"] == counts["calls"] - (1000 - 1) - 64
+    state_of = dump(observer.partition, Pieces(MemoryVault(), FORGER))
+    assert len(state_of) < 32 * counts["calls"]  # the calls' ids, for nobody may count twice
+
+
+def panes_and_marks(observer: Observer, record: Record) -> list[str]:
+    return [repr(item) for _, item in observer.take(record) if not isinstance(item, Ledger)]
+
+
+def test_a_call_from_the_future_moves_nothing_of_its_own_tenants_either() -> None:
+    honest_only, forged = (observer_of(SETTINGS["as they stand"]) for _ in range(2))
+    for second in range(0, 120, 10):
+        record = of_spans(FORGER, second, [an_honest_span("acme", second + 1, second)])
+        for ahead in (31, 3_600, 86_400 * 365):
+            far = of_spans(FORGER, second, [a_span(10_000 + second + ahead, second + ahead)])
+            said = list(forged.take(far))
+            assert [type(item) for _, item in said] == [DeadLetter]
+        assert panes_and_marks(forged, record) == panes_and_marks(honest_only, record)
+        assert forged.partition.watermark_ns == honest_only.partition.watermark_ns
+    assert forged.partition.counts["future_timestamp"] == 36
