@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from optimizer.observe.call_ids import call_ids, owned
 from optimizer.observe.columns import STREAMED
 from optimizer.observe.keys import KeyCodes
 from optimizer.observe.stamps import Proof
@@ -47,7 +48,8 @@ class Facts(NamedTuple):
 
 
 _ALL = len(Facts._fields)
-_PROOF, _SHADOWED = _ALL, _ALL + 1  # rows behind the facts, for few settings ask for them
+# Rows behind the facts, for few settings ask for them.
+_PROOF, _SHADOWED, _OWNER = range(_ALL, _ALL + 3)
 
 
 class Kinds:
@@ -67,7 +69,7 @@ class Kinds:
         self._normalizer = normalizer
         self._codes: dict[Kind, int] = {}
         self._words: dict[bytes, bytes] = {}
-        self._facts = np.zeros((_ALL + 2, 64), np.int64)
+        self._facts = np.zeros((_OWNER + 1, 64), np.int64)
 
     def code(self, kind: Kind) -> int:
         """Give the code of a kind, a new one at first sight."""
@@ -87,6 +89,7 @@ class Kinds:
                 self._normalizer.counts_reported(kind),
                 kind.proof,
                 kind.shadowed,
+                kind.owner,
             )
             self.any_shadowed |= kind.shadowed
         return code
@@ -114,6 +117,13 @@ class Kinds:
         """Tell which calls are shadowed: their routes have them from another producer."""
         found: NDArray[np.bool_] = self._facts[_SHADOWED, codes] != 0
         return found
+
+    def call_ids(self, codes: NDArray[np.int64], ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Give the ids of calls; (n, 3) words of trace and span id may be another tenant's too."""
+        found = call_ids(ids)
+        if not self._normalizer.identities.resource_keys:
+            return found
+        return owned(found, self._facts[_OWNER, codes].astype(np.uint64))
 
     def doubts(self, codes: NDArray[np.int64]) -> dict[str, int]:
         """Count the calls whose stamps are not signed, or not rightly, where that is checked."""

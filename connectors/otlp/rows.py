@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from optimizer.observe.call_ids import call_ids
 from optimizer.observe.columns import ERROR, Columns
 from optimizer.observe.price import Usage
 
@@ -139,7 +138,7 @@ def columns(rows: Rows, kinds: Kinds, prices: PriceTable, raw: Callable[[int], b
     place = rows.place
     return Columns(
         key=kinds.keys.at(rows.kind),
-        call_id=call_ids(rows.ids),
+        call_id=kinds.call_ids(rows.kind, rows.ids),
         end_ns=rows.end_ns,
         latency_ns=rows.latency_ns,
         ttft_ns=rows.ttft_ns,

@@ -13,7 +13,7 @@ import numpy as np
 
 from optimizer.events import Call
 from optimizer.observe.aliases import ALIASES, EMBEDDINGS
-from optimizer.observe.call_ids import call_ids
+from optimizer.observe.call_ids import call_ids, owned, owner_word
 from optimizer.observe.figures import (
     cache_use_of,
     latency_of,
@@ -83,6 +83,7 @@ class Kind(NamedTuple):
         slot: The slot their resource is stamped with; where stamps are checked, their own.
         proof: What the signature of their stamp says.
         shadowed: Another producer reports the calls of their route.
+        owner: A word for their tenant, where their source has several; else 0.
     """
 
     key: CallKey
@@ -95,6 +96,7 @@ class Kind(NamedTuple):
     slot: int
     proof: Proof = Proof.SOUND
     shadowed: bool = False
+    owner: int = 0
 
     @property
     def silent_tokens_out(self) -> int:
@@ -184,6 +186,7 @@ class Normalizer:
             slot=words.slot,
             proof=proof,
             shadowed=self.identities.shadows(key.route, producer),
+            owner=owner_word(tenant) if self.identities.resource_keys else 0,
         )
 
     def read(self, span: Span) -> Reading | None:
@@ -246,7 +249,7 @@ class Normalizer:
             slot=reading.slot,
             model=kind.model,
             provider=kind.provider,
-            call_id=int(call_ids(np.frombuffer(reading.ids, "<u8").reshape(1, 3))[0]),
+            call_id=_call_id(reading),
             end_ns=reading.end_ns,
             latency_ns=reading.latency_ns,
             ttft_ns=reading.ttft_ns,
@@ -264,3 +267,8 @@ class Normalizer:
             return reading.reported_nusd
         usage = Usage(*(np.array([getattr(reading, name)]) for name in Usage._fields))
         return int(self.prices.cost(np.array([reading.kind.priced.history]), usage)[0])
+
+
+def _call_id(reading: Reading) -> int:
+    ids = call_ids(np.frombuffer(reading.ids, "<u8").reshape(1, 3))
+    return int(owned(ids, np.array([reading.kind.owner], np.uint64))[0])

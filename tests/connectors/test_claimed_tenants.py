@@ -74,6 +74,28 @@ def test_resources_of_two_tenants_that_are_alike_otherwise_are_kept_apart() -> N
     assert routes(body, TRUSTED) == ["one/shop/answer", "two/shop/answer", "one/shop/answer"]
 
 
+def test_calls_of_two_tenants_that_have_the_same_ids_are_two() -> None:
+    span = a_span(**{"llm.optimizer.route": "shop/answer"})
+    bodies = [
+        with_resource({"stringValue": name}, a_request(span)) for name in ("one", "two", "one", "")
+    ]
+
+    def ids(source: SourceSettings, *, in_json: bool) -> list[int]:
+        decoder = RecordDecoder(Settings(sources=(source,)), TablePrices({}), "spans/0")
+        return [
+            int(decoder.decode(record, KeyTable()).columns.call_id[0])
+            for body in bodies
+            for encoded in [body if in_json else from_json(body)]
+            for record in [Record("spans/0", 0, 0, RecordKind.OTLP, encoded)]
+        ]
+
+    one, two, again, own = ids(TRUSTED, in_json=True)
+    assert one == again
+    assert len({one, two, own}) == 3
+    assert ids(TRUSTED, in_json=False) == [one, two, again, own]
+    assert len({*ids(UNTRUSTED, in_json=True)}) == 1
+
+
 @pytest.mark.parametrize("source", [TRUSTED, UNTRUSTED])
 def test_a_stamp_never_names_the_tenant(source: SourceSettings) -> None:
     assert routes(a_request(a_span(**{"llm.optimizer.route": "rival/shop/answer"})), source) == [
