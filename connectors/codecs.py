@@ -22,6 +22,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from connectors import schemas
+from connectors.alerts import check_alert
 from optimizer.decisions import OptimizationDecision
 from optimizer.errors import DecodeFailed, InvalidEvent
 from optimizer.events import Alert, CloudEvent, FeedbackEvent, Order, OrderAction, Score
@@ -30,7 +31,6 @@ from optimizer.windows import WindowSummary
 
 T = TypeVar("T")
 
-ROUTE_PARTS = 3
 _FAULTS, _FAULT_LETTERS = 5, 200  # told at most of one value
 
 _encoder = msgspec.json.Encoder(order="sorted")
@@ -141,18 +141,14 @@ def check_event(event: FeedbackEvent) -> None:
     """Refuse an event that contradicts itself.
 
     Raises:
-        InvalidEvent: A score or a confidence outside [0, 1], an alert of no route, or a rejection
+        InvalidEvent: A score outside [0, 1], an alert as `check_alert` refuses it, or a rejection
             that does not say of what.
     """
     match event.data:
         case Score(value=value) if not 0 <= value <= 1:
             raise InvalidEvent(f"FeedbackEvent: data.value is {value:g}: must be in [0, 1]")
-        case Alert(confidence=float(confidence)) if not 0 <= confidence <= 1:
-            raise InvalidEvent(
-                f"FeedbackEvent: data.confidence is {confidence:g}: must be in [0, 1]"
-            )
-        case Alert(route=route) if len([*filter(None, route.split("/", 2))]) != ROUTE_PARTS:
-            raise InvalidEvent("FeedbackEvent: data.route must be tenant/service/route")
+        case Alert():
+            check_alert(event, event.data)
         case Order(action=OrderAction.REJECT, decision_id=""):
             raise InvalidEvent('FeedbackEvent: data.decision_id is "": a rejection names one')
 

@@ -76,7 +76,10 @@ def _instant(value: object, _handler: object) -> datetime:
     instant = datetime.fromisoformat(value)
     if instant.tzinfo is None:
         raise ValueError("must end in Z or in an offset such as +02:00")
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("must be in the years 1 to 9999 in UTC") from error
 
 
 def _from_base64(value: object, _handler: object) -> bytes:

@@ -18,6 +18,7 @@ from optimizer.events import ALL_ROUTES, Alert, AlertSeverity, EventSource, Even
 from optimizer.findings import NAMESPACE
 from optimizer.observe.identify import route_name
 from optimizer.observe.words import read_words
+from optimizer.statistics.rounding import rounded_if_known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -211,10 +212,10 @@ def _alert(told: Members, around: Around, route: str) -> Alert:
         model=around.model,
         method=METHODS.get(method, method),
         metric=measured.metric,
-        value=measured.value,
-        baseline=measured.baseline,
-        threshold=measured.threshold,
-        confidence=confidence,
+        value=rounded_if_known(measured.value),
+        baseline=rounded_if_known(measured.baseline),
+        threshold=rounded_if_known(measured.threshold),
+        confidence=rounded_if_known(confidence),
         samples=max(0, int(told.inside("context").number("sample_count") or 0)),
         trace_id=around.trace_id,
         title=around.title,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from optimizer.events import Heard, nanoseconds
-from optimizer.panes import MINUTE_NS
+from optimizer.panes import FINAL_NS, MINUTE_NS
 
 if TYPE_CHECKING:
     from optimizer.events import FeedbackEvent
@@ -20,7 +20,8 @@ def heard(event: FeedbackEvent, watermark_ns: int) -> Heard:
         event: The event.
         watermark_ns: How far the time of the partition it came in has come.
     """
-    return Heard(event, max(nanoseconds(event.timestamp), watermark_ns))
+    due_ns = max(nanoseconds(event.timestamp), watermark_ns)
+    return Heard(event, min(due_ns, FINAL_NS))  # what is due after all time cannot be stored
 
 
 def is_ahead(event: FeedbackEvent, record: Record, rules: StreamRules) -> bool:

@@ -44,6 +44,7 @@ def rounded(number):
 
 
 TEXTS = st.text(max_size=8)
+LINES = TEXTS.filter(str.isprintable)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False).map(rounded).filter(math.isfinite)
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 JSON = st.recursive(
@@ -62,13 +63,12 @@ PLAIN = {
     datetime: st.datetimes(timezones=st.just(UTC)),
     Alert: st.builds(
         Alert,
-        route=st.builds("a{}/b{}/{}c".format, *[TEXTS.map(lambda text: text.replace("/", ""))] * 3),
-        anomaly=TEXTS,
-        value=st.none() | NUMBERS,
-        baseline=st.none() | NUMBERS,
-        threshold=st.none() | NUMBERS,
+        route=st.builds("a{}/b{}/{}c".format, *[LINES.map(lambda text: text.replace("/", ""))] * 3),
+        anomaly=st.from_regex(r"[a-z0-9_]{1,9}", fullmatch=True),
+        **dict.fromkeys(("model", "method", "metric", "trace_id", "title"), LINES),
+        **dict.fromkeys(("value", "baseline", "threshold"), st.none() | NUMBERS),
         confidence=st.none() | st.floats(0, 1).map(rounded),
-        samples=INTEGERS,
+        samples=st.integers(0, 2**63 - 1),
     ),
     Score: st.builds(Score, route=TEXTS, arm=TEXTS, value=st.floats(0, 1).map(rounded)),
 }
@@ -233,14 +233,10 @@ def test_what_json_cannot_hold_is_refused_by_the_name_of_its_field(value, fault)
         ({"data": {"kind": "order"}}, r"data\.order\.action: Field required"),
         ({"timestamp": "2026-11-20T14:05:00"}, r"timestamp: .*must end in Z or in an offset"),
         ({"timestamp": "2026-11-20"}, r"timestamp: .*must end in Z or in an offset"),
+        ({"timestamp": "9999-12-31T23:59:59-23:59"}, r"timestamp: .*years 1 to 9999"),
         ({"timestamp": "yesterday"}, r"timestamp: .*Invalid isoformat"),
         ({"timestamp": 1763647500}, r"timestamp: .*must be text such as"),
         ({"timestamp": None}, r"timestamp: .*must be text such as"),
-        ({"data": {"kind": "alert", "anomaly": "x", "route": "a/b"}}, r"data\.route must be"),
-        (
-            {"data": {"kind": "alert", "anomaly": "x", "confidence": 2}},
-            r"data\.confidence is 2: must be in \[0, 1\]",
-        ),
         ({"id": 7}, r"id: Input should be a valid string"),
         ({"source": "nobody"}, r"source: .*'observatory'"),
         ({"event_type": None}, r"event_type: "),

@@ -346,6 +346,34 @@ def test_our_own_form_of_an_alert_is_read_as_it_was_written(kind: RecordKind) ->
     assert list(found.events) == [SAID]
 
 
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"route": "acme/chat-api"}, "data.route must be tenant/service/route"),
+        ({"route": "acme//answer"}, "data.route must be tenant/service/route"),
+        ({"confidence": 2.0}, "data.confidence is 2: must be in [0, 1]"),
+        ({"anomaly": "Not a rule"}, "data.anomaly must be small letters"),
+        ({"anomaly": ""}, "data.anomaly must be small letters"),
+        ({"samples": -1}, "data.samples is -1"),
+        ({"title": "\x1b[2J"}, "data.title must be printable"),
+        ({"model": "m" * 401}, "data.model must be printable, at most 400"),
+    ],
+)
+def test_an_alert_nobody_should_have_to_keep_is_refused(
+    changes: dict[str, Any], fault: str
+) -> None:
+    ((reason, detail, *_),) = decoded(
+        to_json(replace(SAID, data=replace(SPIKE, **changes)))
+    ).refused
+    assert reason == "invalid_event"
+    assert fault in detail
+
+
+def test_an_alert_with_an_endless_id_is_refused() -> None:
+    ((_, detail, *_),) = decoded(to_json(replace(SAID, id="i" * 401))).refused
+    assert "id must have at most 400 letters" in detail
+
+
 @pytest.mark.parametrize("kind", [RecordKind.ALERT, RecordKind.EVENT])
 def test_an_alert_of_another_tenant_is_refused(kind: RecordKind) -> None:
     body = to_json(replace(SAID, data=replace(SPIKE, route="other/chat-api/*")))

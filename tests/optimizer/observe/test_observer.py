@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import msgspec
 
 from connectors.codecs import from_json, to_json
 from optimizer.errors import DecodeFailed
@@ -17,6 +21,7 @@ from optimizer.events import (
     OrderAction,
     Score,
 )
+from optimizer.inbox import Inbox
 from optimizer.judgements import ATTRIBUTION, Judge, Judged, Judgement
 from optimizer.observe.columns import Block, Record, RecordKind, from_calls
 from optimizer.observe.keys import UNLIMITED, CallKey, KeyTable
@@ -24,7 +29,7 @@ from optimizer.observe.names import Names
 from optimizer.observe.observer import EDGE, Decoded, Ledger, Observer, Refusal
 from optimizer.observe.partition import Partition
 from optimizer.observe.rules import StreamRules
-from optimizer.panes import AT, Mark, Pane, shard_of
+from optimizer.panes import AT, FINAL_NS, Mark, Pane, shard_of
 from optimizer.summaries import instant
 
 SECOND = 1_000_000_000
@@ -248,6 +253,17 @@ def test_a_late_event_counts_from_when_it_came_by_its_partitions_time() -> None:
     ):
         ((_, heard),) = observer.take(record(kind, body, 201))
         assert heard.due_ns == START + 185 * SECOND
+
+
+def test_an_order_for_a_time_nobody_will_see_waits_in_vain_and_can_be_stored() -> None:
+    order = Order(route="t/s/r2", action=OrderAction.PAUSE)
+    far = replace(
+        from_json(FeedbackEvent, event(order, 3)), timestamp=datetime.max.replace(tzinfo=UTC)
+    )
+    ((_, heard),) = an_observer().take(record(RecordKind.ORDER, to_json(far), 3))
+    assert heard.due_ns == FINAL_NS
+    inbox = Inbox([heard])
+    assert Inbox.load(msgspec.msgpack.decode(msgspec.msgpack.encode(inbox.dump()))).take(1) == []
 
 
 def test_an_alert_that_would_be_over_when_it_counts_is_counted_and_goes_nowhere() -> None:
