@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from optimizer.settings import Settings
 
 
+FIRST_CHUNKS = {
+    "First Token Stream Event",
+    "gen_ai.content.completion.chunk",
+    "ai.stream.firstChunk",
+}
+
+
 class Verdict(NamedTuple):
     """What a request says.
 
@@ -73,9 +80,7 @@ def spans_of(body: bytes) -> Iterator[Span]:
             dialect = dialect_of(scope_spans.scope.name)
             for span in scope_spans.spans:
                 chunks = [
-                    event.time_unix_nano
-                    for event in span.events
-                    if event.name in {"First Token Stream Event", "gen_ai.content.completion.chunk"}
+                    event.time_unix_nano for event in span.events if event.name in FIRST_CHUNKS
                 ]
                 attributes = attributes_of(span.attributes)
                 yield Span(

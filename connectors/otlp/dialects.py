@@ -60,6 +60,8 @@ class Dialect:
 
 _EARLIER = _CONVENTIONS | {"gen_ai.system"}  # up to 1.36
 _EVERY_ALIAS = frozenset(name for names in ALIASES.values() for name in names)
+# Of older releases, too, which write all older conventions.
+_OPENLLMETRY = frozenset(name for name in _EVERY_ALIAS if not name.startswith("ai."))
 _OPENINFERENCE = frozenset(
     name for name in _EVERY_ALIAS if name.startswith(("openinference.", "llm.", "embedding."))
 ) - {"llm.request.type", "llm.vendor"}
@@ -95,14 +97,13 @@ DIALECTS = (
     Dialect("openlit", Producer.OPENLIT, _OPENLIT),
     Dialect("openinference.", Producer.OPENINFERENCE, _CONVENTIONS | _OPENINFERENCE),
     Dialect("com.anthropic.sdk.", Producer.ANTHROPIC, _CONVENTIONS),
-    # Its older releases write all older conventions.
     Dialect(
         "opentelemetry.instrumentation.bedrock",
         Producer.OPENLLMETRY,
-        _EVERY_ALIAS,
+        _OPENLLMETRY,
         cached_apart=True,
     ),
-    Dialect("opentelemetry.instrumentation.", Producer.OPENLLMETRY, _EVERY_ALIAS),
+    Dialect("opentelemetry.instrumentation.", Producer.OPENLLMETRY, _OPENLLMETRY),
     Dialect("", Producer.OTHER, _EVERY_ALIAS),
 )
 

@@ -1,7 +1,8 @@
 """What LLM instrumentations call things: attribute names and values, as data.
 
 Read are `llm.*` (2023), `gen_ai.system` (conventions up to 1.36), `gen_ai.provider.name` (1.37 on),
-its successors in development, and OpenInference; LiteLLM mixes the second or third with its own.
+its successors in development, OpenInference, and Vercel's AI SDK (`ai.*`); LiteLLM mixes the
+second or third with its own.
 Source: OpenTelemetry semantic conventions for generative AI, 1.28 to 1.41 and development version.
 """
 
@@ -16,7 +17,12 @@ STAMP = "llm.optimizer."  # what gateways write, on the span or its resource
 
 # What a call is, apart from its numbers. The first name with a usable value counts.
 WORDS: Mapping[str, tuple[str, ...]] = {
-    "operation": ("gen_ai.operation.name", "llm.request.type", "openinference.span.kind"),
+    "operation": (
+        "gen_ai.operation.name",
+        "llm.request.type",
+        "openinference.span.kind",
+        "ai.operationId",
+    ),
     "call_type": ("litellm.call_type",),
     "provider": (
         "gen_ai.provider.name",
@@ -24,9 +30,10 @@ WORDS: Mapping[str, tuple[str, ...]] = {
         "llm.provider",
         "llm.system",
         "llm.vendor",
+        "ai.model.provider",
         "error.llm_provider",
     ),
-    "request_model": ("gen_ai.request.model", "llm.request.model_name"),
+    "request_model": ("gen_ai.request.model", "llm.request.model_name", "ai.model.id"),
     "gateway_model": ("litellm.provider.model",),
     "old_request_model": ("llm.request.model", "llm.model"),
     "response_model": (
@@ -35,6 +42,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
         "llm.model_name",
         "embedding.model_name",
         "llm.response.model",
+        "ai.response.model",
     ),
     "streamed": (
         "gen_ai.request.stream",
@@ -69,6 +77,9 @@ WHOLES: Mapping[str, tuple[str, ...]] = {
         "llm.usage.prompt_tokens",
         "llm.token_count.prompt",
         "llm.prompt.tokens",
+        "ai.usage.inputTokens",
+        "ai.usage.promptTokens",
+        "ai.usage.tokens",
     ),
     "tokens_out": (
         "gen_ai.usage.output_tokens",
@@ -76,17 +87,22 @@ WHOLES: Mapping[str, tuple[str, ...]] = {
         "llm.usage.completion_tokens",
         "llm.token_count.completion",
         "llm.response.tokens",
+        "ai.usage.outputTokens",
+        "ai.usage.completionTokens",
     ),
     "tokens_cached": (
         "gen_ai.usage.cache_read.input_tokens",
         "gen_ai.usage.cache_read_input_tokens",
         "llm.token_count.prompt_details.cache_read",
+        "ai.usage.inputTokenDetails.cacheReadTokens",
+        "ai.usage.cachedInputTokens",
     ),
     "cache_write": (
         "gen_ai.usage.cache_write.input_tokens",
         "gen_ai.usage.cache_creation.input_tokens",
         "gen_ai.usage.cache_creation_input_tokens",
         "llm.token_count.prompt_details.cache_write",
+        "ai.usage.inputTokenDetails.cacheWriteTokens",
     ),
     "slot": (f"{STAMP}slot",),
 }
@@ -102,7 +118,9 @@ REALS: Mapping[str, tuple[str, ...]] = {
 }
 
 # What a later score may name its call by.
-NAMES: Mapping[str, tuple[str, ...]] = {"response_id": ("gen_ai.response.id", "llm.response.id")}
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "response_id": ("gen_ai.response.id", "llm.response.id", "ai.response.id")
+}
 
 # What proves a stamp; read only where that is asked for.
 PROOFS: Mapping[str, tuple[str, ...]] = {"signature": (f"{STAMP}signature",)}
@@ -123,7 +141,11 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 SERVICE = "service.name"
 
 # Span events whose first one marks the first token.
-FIRST_CHUNK = ("First Token Stream Event", "gen_ai.content.completion.chunk")
+FIRST_CHUNK = (
+    "First Token Stream Event",
+    "gen_ai.content.completion.chunk",
+    "ai.stream.firstChunk",
+)
 EXCEPTION = "exception"
 EXCEPTION_TYPE = "exception.type"
 
@@ -149,6 +171,18 @@ OPERATIONS: Mapping[str, str] = {
     "embeddings": "embeddings",
     "embedding": "embeddings",
     "aembedding": "embeddings",
+    "ai.generatetext.dogenerate": "chat",
+    "ai.streamtext.dostream": "chat",
+    "ai.generateobject.dogenerate": "chat",
+    "ai.streamobject.dostream": "chat",
+    "ai.embed.doembed": "embeddings",
+    "ai.embedmany.doembed": "embeddings",
+}
+STREAMS = {  # operations whose name says that the answer comes in pieces
+    "generate_content_stream",
+    "agenerate_content_stream",
+    "ai.streamtext.dostream",
+    "ai.streamobject.dostream",
 }
 EMBEDDINGS = "embeddings"
 
@@ -183,4 +217,23 @@ PROVIDERS: Mapping[str, str] = {
     "cohere_chat": "cohere",
     "watsonx": "ibm.watsonx.ai",
     "moonshot": "moonshot_ai",
+    "openai.chat": "openai",
+    "openai.responses": "openai",
+    "openai.completion": "openai",
+    "openai.embedding": "openai",
+    "azure.chat": "azure.ai.openai",
+    "azure.responses": "azure.ai.openai",
+    "azure.completion": "azure.ai.openai",
+    "azure.embeddings": "azure.ai.openai",
+    "azure-openai.chat": "azure.ai.openai",
+    "azure-openai.responses": "azure.ai.openai",
+    "anthropic.messages": "anthropic",
+    "amazon-bedrock": "aws.bedrock",
+    "google.generative-ai": "gcp.gemini",
+    "google.vertex.chat": "gcp.vertex_ai",
+    "mistral.chat": "mistral_ai",
+    "xai.chat": "x_ai",
+    "groq.chat": "groq",
+    "deepseek.chat": "deepseek",
+    "cohere.chat": "cohere",
 }

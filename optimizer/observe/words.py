@@ -13,6 +13,7 @@ from optimizer.observe.aliases import (
     OPERATIONS,
     PROVIDERS,
     SERVICE,
+    STREAMS,
 )
 from optimizer.observe.values import Value, first, real, text, truth, whole
 
@@ -85,14 +86,13 @@ def read_words(attributes: Mapping[str, Value], resource: Mapping[str, Value]) -
     provider = _provider(attributes)
     invocation = _invocation(attributes)
     request_model, response_model = _models(attributes, invocation, provider)
-    streamed = first(attributes, ALIASES["streamed"], truth)
     revision = _stamp(attributes, resource, "revision", whole) or 0
     return Words(
         operation=operation,
         provider=provider,
         request_model=request_model,
         response_model=response_model,
-        streamed=bool(truth(invocation.get("stream")) if streamed is None else streamed),
+        streamed=_streamed(attributes, invocation),
         from_cache=bool(first(attributes, ALIASES["from_cache"], truth)),
         error_type=without_module(_name(attributes, "error_type")),
         service=text(resource.get(SERVICE)) or "",
@@ -134,6 +134,15 @@ def _operation(attributes: Mapping[str, Value]) -> str | None:
     if call_type and call_type not in OPERATIONS and call_type not in OPEN_CALL_TYPES:
         return None
     return OPERATIONS.get(_name(attributes, "operation").lower())
+
+
+def _streamed(attributes: Mapping[str, Value], invocation: Mapping[str, Any]) -> bool:
+    told = first(attributes, ALIASES["streamed"], truth)
+    if told is None:
+        told = truth(invocation.get("stream"))
+    if told is None:
+        return _name(attributes, "operation").lower() in STREAMS
+    return told
 
 
 def _provider(attributes: Mapping[str, Value]) -> str:

@@ -199,6 +199,12 @@ EXPECTED = {
     "otel_openai_v2_2.4b0_experimental": Sample(
         "demo-chatbot", 0, [PLAIN, PLAIN, PLAIN, LIMITED, EMBEDDED]
     ),
+    # Around each call stands the function that was called.
+    "vercel_ai_6.0.326": Sample(
+        "chat",
+        5,
+        [chat(), STREAMED, LIMITED._replace(error="AI_APICallError"), EMBEDDED, RESPONSES],
+    ),
     "synthetic_gen_ai_dev": Sample(
         "agent",
         5,

@@ -229,6 +229,10 @@ def test_tokens_of_a_cache_that_are_left_out_of_the_input_are_added(apart):
         ({"gen_ai.request.stream": False, "gen_ai.is_streaming": True}, False),
         ({"gen_ai.request.stream": "perhaps", "gen_ai.is_streaming": True}, True),
         ({"llm.invocation_parameters": '{"stream": true}'}, True),
+        ({"gen_ai.operation.name": "generate_content_stream"}, True),
+        ({"gen_ai.operation.name": "ai.streamText.doStream"}, True),
+        ({"gen_ai.operation.name": "ai.generateText.doGenerate"}, False),
+        ({"gen_ai.operation.name": "ai.streamText.doStream", "llm.is_streaming": False}, False),
     ],
 )
 def test_streams_are_recognised(attributes, streamed):

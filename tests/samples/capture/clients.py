@@ -7,6 +7,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import subprocess
+from pathlib import Path
 
 TOOL = {
     "type": "function",
@@ -123,3 +125,9 @@ def call_openlit(base: str) -> None:
     openlit.init(application_name="chat", otlp_endpoint=base, disable_batch=True)
     call_openai(base)
     call_anthropic(base)
+
+
+def call_vercel_ai(base: str) -> None:
+    """Make the usual calls with Vercel's AI SDK, installed where this is run."""
+    program = Path(__file__).with_name("vercel_ai.mjs").read_bytes()
+    subprocess.run(["node", "--input-type=module", "-", base], input=program, check=True)

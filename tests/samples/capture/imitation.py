@@ -28,7 +28,7 @@ class Imitation(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answer a request."""
-        body = self.rfile.read(int(self.headers["content-length"]))
+        body = self._body()
         if self.path.endswith("/v1/traces"):
             self.exports.append(body)
             self._answer(b"")
@@ -36,6 +36,17 @@ class Imitation(BaseHTTPRequestHandler):
             self._answer(b"")
         else:
             self._model(json.loads(body))
+
+    def _body(self) -> bytes:
+        length = self.headers["content-length"]
+        if length is not None:
+            return self.rfile.read(int(length))
+        chunks = []
+        while size := int(self.rfile.readline(), 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(chunks)
 
     def _model(self, asked: dict) -> None:
         if "ratelimited" in asked.get("model", ""):

@@ -14,6 +14,7 @@ from clients import (
     call_litellm,
     call_openai,
     call_openlit,
+    call_vercel_ai,
 )
 from proxies import call_litellm_proxy
 
@@ -76,8 +77,9 @@ LIBRARIES = {
     "otel_openai_v2": instrumented(
         "opentelemetry.instrumentation.openai_v2", "OpenAIInstrumentor", call_openai
     ),
+    "vercel_ai": call_vercel_ai,
     "litellm": call_litellm,
     "litellm_proxy": call_litellm_proxy,
     "openlit": call_openlit,
 }
-OWN_EXPORT = {"litellm", "litellm_proxy", "openlit"}
+OWN_EXPORT = {"litellm", "litellm_proxy", "openlit", "vercel_ai"}
