@@ -1,4 +1,4 @@
-"""What an alert in our own form must be, whoever wrote it: it is kept in state and told to people."""
+"""What an alert in our own form must be, whoever wrote it: state keeps it, people read it."""
 
 from __future__ import annotations
 
