@@ -79,6 +79,7 @@ class Disorder:
         self.lines = Lines("shop")
         self.now_ns = START_NS
         self.sent: list[str] = []
+        self.metered = 0
         self.offsets: Counter[str] = Counter()
 
     def records(self, many: int) -> list[Record]:
@@ -88,7 +89,11 @@ class Disorder:
         self.now_ns += self.rng.choice([0, 1, 1, 3, 8, 40]) * SECOND_NS // 2
         partition = self.rng.choice(["a", "b/1"])
         self.offsets[partition] += self.rng.choice([1, 1, 5])
-        makers = [self.calls] * 12 + [self.beat] * 4 + [self.repeat, self.broken, self.event] * 2
+        makers = (
+            [self.calls] * 12
+            + [self.beat] * 4
+            + [self.metrics, self.repeat, self.broken, self.event] * 2
+        )
         kind, body = self.rng.choice(makers)()
         return Record(partition, self.offsets[partition], self.now_ns, kind, body)
 
@@ -128,6 +133,26 @@ class Disorder:
         )
         return kind, to_json(event)
 
+    def metrics(self) -> tuple[RecordKind, bytes]:
+        """A histogram of calls that nobody reports as spans, since the start."""
+        self.metered += self.rng.randrange(9)
+        words = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o"}
+        at_ns = self.now_ns - self.rng.randrange(30 * SECOND_NS)
+        point = {
+            "startTimeUnixNano": str(START_NS),
+            "timeUnixNano": str(at_ns),
+            "attributes": [{"key": k, "value": {"stringValue": v}} for k, v in words.items()],
+            "count": str(self.metered),
+            "sum": self.metered * 1.5,
+            "explicitBounds": [1, 2],
+            "bucketCounts": ["0", str(self.metered), "0"],
+        }
+        data = {"aggregationTemporality": 2, "dataPoints": [point]}
+        metric = {"name": "gen_ai.client.operation.duration", "unit": "s", "histogram": data}
+        service = {"key": "service.name", "value": {"stringValue": "metered"}}
+        told = {"resource": {"attributes": [service]}, "scopeMetrics": [{"metrics": [metric]}]}
+        return RecordKind.METRICS, json.dumps({"resourceMetrics": [told]}).encode()
+
     def langfuse(self, number: str) -> bytes:
         """A score of another system that names a call's trace."""
         request = json.loads(self.rng.choice(self.sent[-5:]))
@@ -136,7 +161,7 @@ class Disorder:
         return json.dumps(told | {"value": 1, "comment": "secret"}).encode()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2, 3))])
 def test_disorder_of_every_kind_is_recorded_to_the_same_decisions(
     seed: int, tmp_path: Path
 ) -> None:
@@ -157,6 +182,7 @@ def test_disorder_of_every_kind_is_recorded_to_the_same_decisions(
         total.update(ledger)
     for ledger in columns.ledgers().values():
         kept.update(ledger)
+    assert any(b"/metered/" in window for window in raw.windows())
     names = ("counted", "corrected", "duplicate", "late", "judgements", "alerts", "orders")
     assert [kept[name] for name in names] == [total[name] for name in names]
     assert min(total[name] for name in names) > 0, total

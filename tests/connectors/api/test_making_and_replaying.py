@@ -10,6 +10,7 @@ import pytest
 
 from connectors.recordings import RecordingReader, RecordingWriter
 from optimizer.observe.columns import Record, RecordKind
+from tests.command_line import ROOT
 from tests.connectors.api.shell import Shell
 from tests.otlp_lines import SECOND_NS, Lines
 
@@ -207,3 +208,18 @@ def test_prices_that_cannot_be_read_are_told_before_anything_runs(shell: Shell, 
     assert done.output == ""
     assert "prices.yaml" in done.errors
     assert "Traceback" not in done.errors
+
+
+def test_the_signal_of_imported_files_may_be_told(shell: Shell) -> None:
+    sample = ROOT / "tests/samples/metrics/litellm_1.106.2.pb"
+    shutil.copy(sample, shell.folder / "points.pb")
+    assert shell("import", "points.pb", "spans").code == 0
+    assert shell("import", "points.pb", "metrics", "--signal", "metrics").code == 0
+    kinds = [
+        {record.kind for record in RecordingReader(shell.folder / name)}
+        for name in ("spans", "metrics")
+    ]
+    assert kinds == [{RecordKind.OTLP}, {RecordKind.METRICS}]
+    assert (
+        "invalid choice: 'fumes'" in shell("import", "points.pb", "x", "--signal", "fumes").errors
+    )
