@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from optimizer.attribute.coverage import Coverage
+    from optimizer.judgements import Rows
 
     Mask = NDArray[np.bool_]
 
@@ -142,16 +143,22 @@ class Attribution:
         self.watermark_ns = least_ns
         ended = least_ns >= FINAL_NS
         until = (self.latest_ns if ended else least_ns) // PANE_NS
-        while (pane := self._next()) < until:
+        for pane in sorted(pane for pane in {*self.judged, *self.seen} if pane < until):
+            yield from self._give_up(pane)
             yield from self._resolve(pane, (pane + 1) * PANE_NS)
+        yield from self._give_up(until)
         if ended:  # nothing more comes, so nothing waits for it
             yield from self._resolve(until, FINAL_NS)
         yield Mark(ATTRIBUTION, least_ns, self.latest_ns)
 
-    def _next(self) -> int:
-        """Give the next pane with anything to do."""
-        due = (self.waiting.rows["count_ns"][:1] + self._rules.wait_ns) // PANE_NS
-        return min([*due.tolist(), *self.judged, *self.seen], default=FINAL_NS)
+    def _give_up(self, until: int) -> Iterator[Pane | Unattributed]:
+        """Resolve the panes before one in which only waiting ends."""
+        while len(self.waiting.rows):
+            oldest_ns = int(self.waiting.rows["count_ns"][0])
+            pane = (oldest_ns + self._rules.wait_ns) // PANE_NS
+            if pane >= until:
+                return
+            yield from self._resolve(pane, (pane + 1) * PANE_NS)
 
     def _resolve(self, pane: int, given_up_ns: int) -> Iterator[Pane | Unattributed]:
         """Resolve what counts in a pane, and what has waited for its calls."""
@@ -170,11 +177,11 @@ class Attribution:
         asked = Question(links, self._tenants(judged, keys), since_ns)
         answers = self._echoed(judged, keys)
         asking = answers.keys == UNKNOWN
-        late = self._is_late(judged, given_up_ns)
-        waits = np.arange(len(late)) < waited  # and was looked up in all runs but the new ones
+        waits = np.arange(len(asking)) < waited  # and was looked up in all runs but the new ones
         for some, runs in ((asking & waits, new), (asking & ~waits, self.calls.runs)):
             if some.any():
                 answers.fill(some, look_up_exactly(asked.take(some), runs, keys))
+        late = self._is_late(judged.rows, answers.keys == UNKNOWN, given_up_ns)
         last = late & (answers.keys == UNKNOWN) & (judged.rows["trace"] != 0)
         if last.any():  # its span was never seen: whatever its trace tells
             answers.fill(last, look_up(asked.take(last), "trace", self.calls.runs, keys))
@@ -202,12 +209,13 @@ class Attribution:
             answers.fill(echoed, Answers(keys.codes(judged.keys, rows["key"]), rows["slot"]))
         return answers
 
-    def _is_late(self, judged: Judged, given_up_ns: int) -> Mask:
+    def _is_late(self, scores: Rows, unknown: Mask, given_up_ns: int) -> Mask:
         """Tell which scores have waited long enough, or are the oldest of too many that wait."""
-        late: Mask = judged.rows["count_ns"] + self._rules.wait_ns < given_up_ns
+        late: Mask = scores["count_ns"] + self._rules.wait_ns < given_up_ns
+        left = np.flatnonzero(unknown & ~late)
         share = max(MOST_WAITING // self._rules.tenants, 1)
-        late |= beyond_shares(judged.rows["tenant"], share)
-        left = np.flatnonzero(~late)
+        late[left[beyond_shares(scores["tenant"][left], share)]] = True
+        left = left[~late[left]]
         late[left[: max(len(left) - MOST_WAITING, 0)]] = True
         return late
 

@@ -76,6 +76,8 @@ class Run:
     def find_last(self, field: str, wanted: Words) -> Places:
         """Find, for each word, the last row that has it; -1 for none."""
         words, order = self._by(field)
+        if not len(words):
+            return np.full(len(wanted), -1)
         place = np.searchsorted(words, wanted, "right") - 1
         held = (place >= 0) & (words[place] == wanted)
         return np.where(held, order[place], -1)

@@ -135,7 +135,7 @@ def test_the_order_in_which_partitions_are_read_changes_nothing(whole: Kept) -> 
     assert (other.windows(), other.said()) == (whole.windows(), whole.said())
 
 
-@pytest.mark.parametrize("stop", range(1, len(TRAFFIC)))
+@pytest.mark.parametrize("stop", [2, 5, 9])
 def test_a_stop_in_the_middle_changes_nothing(whole: Kept, stop: int, tmp_path: Path) -> None:
     made = settings(recovery={"interval_secs": 0})
     kept = Kept()

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from optimizer.attribute.attribution import MOST_WAITING
 from optimizer.attribute.coverage import Scored
 from optimizer.judgements import Judge
 from optimizer.panes import AT, FINAL_NS
@@ -199,3 +200,16 @@ def test_every_judgement_is_accounted_for() -> None:
     counts = [said.counts[name] for name in (*parts, "dead:unresolved_score")]
     assert counts == [2, 1, 1, 1, 1]
     assert sum(counts) == said.counts["judged"] == 6
+
+
+def test_scores_that_are_found_push_none_out_that_wait() -> None:
+    found = [score(2, identity=number, key=KEY) for number in range(2, MOST_WAITING + 2)]
+    said = told(score(1, 0.5, trace=1, identity=1), *found, beat(20), call(45), beat(60))
+    assert said.dead == []
+    assert said.counts["scores"] == MOST_WAITING + 1
+
+
+def test_of_more_scores_than_may_wait_the_oldest_are_set_aside() -> None:
+    many = [score(2, trace=5, identity=number) for number in range(2, MOST_WAITING + 2)]
+    said = told(score(1, 0.5, trace=5, identity=1), *many, beat(20))
+    assert said.reasons() == ["unresolved_score"]
