@@ -52,6 +52,8 @@ COUNTERS = {
     "gen_ai.client.inference.usage.cache_read.input_tokens": Measure.TOKENS_CACHED,
 }
 READ = frozenset((*DURATIONS, TOKENS, *COUNTERS))
+# What took the place of a metric. Who writes both while it changes over says everything twice.
+NEWER = {DURATIONS[0]: DURATIONS[1], TOKENS: "gen_ai.client.inference.usage.input_tokens"}
 UNITS_NS = {"s": SECOND_NS, "": SECOND_NS, "ms": 1_000_000, "us": 1000, "ns": 1}
 OPERATION = "gen_ai.operation.name"
 KEYS = frozenset((SORT, *(key for name in (*WORDS, *PARAMETERS) for key in ALIASES[name])))
@@ -95,6 +97,7 @@ class MetricsDecoder:
             Its points in their order; the data points that are meant for us but cannot be used,
             each as a request of its own; and the counts `points` (all data points),
             `other_points` (of other metrics, or of what is no request to a model),
+            `points_doubled` (of a metric beside the one that took its place),
             `points_shadowed` (of routes whose calls another producer reports) and `points_empty`
             (that mark the end of a series).
 
@@ -104,10 +107,15 @@ class MetricsDecoder:
         points: list[Point] = []
         refused: list[Refusal] = []
         counts: Counter[str] = Counter()
-        for metric in self._metrics(body):
+        metrics = list(self._metrics(body))
+        told = {(metric.origin, metric.name) for metric in metrics}
+        for metric in metrics:
             counts["points"] += len(metric.samples)
             if metric.name not in READ:
                 counts["other_points"] += len(metric.samples)
+                continue
+            if (metric.origin, NEWER.get(metric.name)) in told:
+                counts["points_doubled"] += len(metric.samples)
                 continue
             for sample in metric.samples:
                 try:

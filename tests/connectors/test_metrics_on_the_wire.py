@@ -362,3 +362,16 @@ def test_metrics_of_a_producer_that_does_not_count_are_told_as_shadowed(
             found.counts["points_shadowed"] + found.counts["other_points"]
         )
         assert found.counts["points_shadowed"] > 0
+
+
+def test_who_writes_an_old_metric_and_the_new_one_is_counted_once() -> None:
+    old, new = json.loads(spelled(POINT)), json.loads(spelled(POINT))
+    scope = old["resourceMetrics"][0]["scopeMetrics"][0]
+    (metric,) = new["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]
+    scope["metrics"].append(metric | {"name": "gen_ai.client.inference.duration"})
+    for found in (
+        decoded(json.dumps(old).encode()),
+        decoded(to_protobuf(json.dumps(old).encode())),
+    ):
+        assert sum(point.calls for point in found.points) == 3
+        assert found.counts == {"points": 2, "points_doubled": 1}
