@@ -68,6 +68,7 @@ class KafkaReader:
         self._absent = {name for name in self._places if topic_of(name) not in contents}
         self._gone = set(self._absent)
         self._missing: set[str] = set()
+        self._has_looked = False  # what came while we were away joins before time goes on
         self._second = 0
         self._next_look_ns = self._next_lag_ns = 0
         self._snapped: dict[str, int] | None = None
@@ -88,7 +89,7 @@ class KafkaReader:
         self._settle()
         self._look()
         records = list(self._joining())
-        if not records:
+        if not records and self._has_looked:
             records = [record for name in self._places for record in self._again(name)]
             for event in self._fetcher.fetch():
                 records += self._records(event)
@@ -197,7 +198,7 @@ class KafkaReader:
     def _look(self) -> None:
         """Look for new partitions; tell how far behind we are."""
         now_ns = self._clock()
-        if now_ns >= self._next_look_ns:
+        if now_ns >= self._next_look_ns or not self._has_looked:
             self._next_look_ns = now_ns + self._refresh_ns
             self._fetcher.look()
         found = self._fetcher.found()
@@ -209,6 +210,7 @@ class KafkaReader:
 
     def _meet(self, found: Mapping[str, int]) -> None:
         """Take note of topics that are missing, and of partitions that are new or gone."""
+        self._has_looked = True
         there = partitions_of(self._contents, found)
         absent = self._places.keys() - there
         self._gone = absent & self._absent  # a broker that has just started may not know them yet

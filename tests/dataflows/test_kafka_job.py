@@ -1,0 +1,171 @@
+"""The job on real brokers says what it says of the same records in a file."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from threading import Timer
+from uuid import uuid4
+
+import pytest
+
+from connectors.dead_letters import Wanted
+from tests.brokers.broker import Broker
+from tests.brokers.fixtures import brokers
+from tests.brokers.reading import send
+from tests.dataflows.kafka_job import (
+    SECOND_NS,
+    Live,
+    Topics,
+    account,
+    end_of,
+    from_a_file,
+    records_of,
+)
+from tests.dataflows.the_job import Kept
+
+
+@pytest.fixture
+def prefix() -> str:
+    """Topics of its own in a broker that is shared."""
+    return f"t{uuid4().hex}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("partitions", [1, 3, 8])
+@brokers()
+def test_any_number_of_partitions_says_what_a_file_says(
+    broker: Broker, partitions: int, prefix: str, recording: Path, tmp_path: Path
+) -> None:
+    """Findings, decisions and windows are equal to the byte; ledgers are told by partition."""
+    records = records_of(recording)
+    topics = Topics(broker, prefix, partitions, recording)
+    topics.send(records)
+    live = Live(topics, tmp_path)
+    live.now_ns = end_of(records)
+    live.go()
+    told = from_a_file(records, topics.settings, end_of(records))
+    assert live.said() == told.said()
+    assert told.written() > 3
+    assert sorted(live.windows()) == sorted(told.windows())
+    assert without_records(live) == without_records(told)
+
+
+@pytest.mark.slow
+@brokers()
+def test_crashes_at_any_output_change_no_byte(
+    broker: Broker, prefix: str, recording: Path, tmp_path: Path
+) -> None:
+    """As if killed: the job ends without a snapshot, and goes on from an older one."""
+    records = records_of(recording)
+    topics = Topics(broker, prefix, 3, recording)
+    live = Live(topics, tmp_path)
+    half = len(records) // 2
+    topics.send(records[:half])
+    live.now_ns = records[half - 1].stamp_ns
+    for after in (0, 37, 5):
+        live.go(crash_after=after)
+    live.go()  # heard up to the middle, and drained
+    topics.send(records[half:])
+    live.now_ns = end_of(records)
+    for after in (20, 60):
+        live.go(crash_after=after)
+    live.go()
+    told = from_a_file(records, topics.settings, end_of(records))
+    assert live.said() == told.said()
+    assert sorted(live.windows()) == sorted(told.windows())
+    assert without_records(live) == without_records(told)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["stop", "kill"])
+@brokers("restart", fixture="own_broker")
+def test_a_broker_that_goes_and_comes_back_costs_nothing(
+    own_broker: Broker, kind: str, prefix: str, recording: Path, tmp_path: Path
+) -> None:
+    """It goes in the middle of what there is, and comes back with more."""
+    if kind == "kill" and "kill" in own_broker.gaps:
+        pytest.skip(own_broker.gaps["kill"])
+    records = records_of(recording)
+    topics = Topics(own_broker, prefix, 3, recording)
+    half = len(records) // 2
+    topics.send(records[:half])
+    live = Live(topics, tmp_path)
+    live.now_ns = records[half - 1].stamp_ns
+
+    def come_back() -> None:
+        own_broker.start()
+        topics.send(records[half:])
+        live.now_ns = end_of(records)
+
+    returning = Timer(1.0, come_back)
+
+    def go_once(_: object) -> None:
+        live.at = lambda _: None
+        own_broker.stop() if kind == "stop" else own_broker.kill()
+        returning.start()
+
+    live.at = go_once
+    live.is_over = lambda: live.now_ns > records[half].stamp_ns and Live.is_over(live)
+    live.go()
+    returning.join()
+    told = from_a_file(records, topics.settings, end_of(records))
+    assert live.said() == told.said()
+    assert sorted(live.windows()) == sorted(told.windows())
+    assert without_records(live) == without_records(told)
+
+
+@pytest.mark.slow
+@brokers("widen")
+def test_partitions_that_are_added_while_it_runs_lose_no_call(
+    broker: Broker, prefix: str, recording: Path, tmp_path: Path
+) -> None:
+    """What they hold of windows that have closed is corrected in those that have not."""
+    records = records_of(recording)
+    topics = Topics(broker, prefix, 1, recording)
+    half = len(records) // 2
+    topics.send(records[:half])
+    live = Live(topics, tmp_path)
+    live.now_ns = records[half - 1].stamp_ns
+    live.go()
+    broker.widen(topics.spans, 3)
+    topics.partitions = 3
+    topics.send(records[half:])
+    live.now_ns = records[half].stamp_ns + SECOND_NS
+    names = [f"{topics.spans}/{number}" for number in range(3)]
+    live.is_over = lambda: all(name in live.heard for name in names) and Live.is_over(live)
+    live.at = lambda _: setattr(live, "now_ns", end_of(records))
+    live.go()
+    told = from_a_file(records, topics.settings, end_of(records))
+    mine, theirs = account(live.ledgers()), account(told.ledgers())
+    assert mine["spans"] == theirs["spans"]
+    assert mine["counted"] + mine["corrected"] == theirs["counted"]
+    assert not mine.get("late")
+
+
+@pytest.mark.slow
+@brokers()
+def test_garbage_and_huge_messages_are_set_aside_with_their_bytes(
+    broker: Broker, prefix: str, recording: Path, tmp_path: Path
+) -> None:
+    topics = Topics(broker, prefix, 2, recording)
+    records = records_of(recording)[:50]
+    topics.send(records)
+    garbage = [b"\xff" * 900_000, b"{", b"\n\xff", random.Random(1).randbytes(200_000)]
+    send(broker, topics.spans, *garbage, None)
+    send(broker, topics.inputs, b"garbage")
+    live = Live(topics, tmp_path)
+    live.now_ns = end_of(records)
+    live.go()
+    mine = account(live.ledgers())
+    told = account(from_a_file(records, topics.settings, end_of(records)).ledgers())
+    letters = live.dead.find(Wanted())
+    assert {live.dead.body(letter.id) for letter in letters} == {*garbage, b"garbage"}
+    assert mine["tombstones"] == 1
+    assert mine["counted"] == told["counted"]
+    assert sum(count for name, count in mine.items() if name.startswith("dead:")) == 5
+
+
+def without_records(kept: Kept) -> dict[str, int]:
+    """What became of everything; heartbeats, which are records too, are as many as partitions."""
+    return {name: count for name, count in account(kept.ledgers()).items() if name != "records"}
