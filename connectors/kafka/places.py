@@ -22,6 +22,7 @@ class Place:
         offset: Of the record that comes next.
         stamp_ns: The greatest stamp given; -1 before the first.
         number: The last fact that was given.
+        beat_ns: The stamp of the last heartbeat of this life; -1 before the first.
         is_at_end: All there is has been given.
         joining: How it joined, until that has been given.
         beats: Heartbeats of an earlier life, to be given again.
@@ -31,6 +32,7 @@ class Place:
     offset: int
     stamp_ns: int = -1
     number: int = 0
+    beat_ns: int = -1
     is_at_end: bool = False
     joining: Fact | None = None
     beats: deque[Fact] = field(default_factory=deque)

@@ -182,7 +182,8 @@ class KafkaReader:
                 heard_ns = now_ns - idle_ns[name]
             else:
                 continue
-            if heard_ns > place.stamp_ns and not place.beats:
+            if heard_ns > place.beat_ns and not place.beats:
+                place.beat_ns = heard_ns
                 place.reach(heard_ns)
                 yield _beat(self._decide(name, FactKind.BEAT, place.offset, heard_ns))
 

@@ -14,6 +14,7 @@ NAMES = (
     "otlp_json_spans_to_windows",
     "columnar_events_to_windows",
     "scores_per_s",
+    "kafka_spans_to_windows",
     "decision_latency_p99_ms",
     "snapshot_pause_p99_ms",
     "hot_state_mb_1000_routes",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -22,19 +23,18 @@ CONFIGURATION = ROOT / "deploy" / "otel-collector.yaml"
 VERSION, STABLE = "v0.155.0", "v1.61.0"
 CORE = "go.opentelemetry.io/collector"
 CONTRIB = "github.com/open-telemetry/opentelemetry-collector-contrib"
-PARTS = f"""
-dist: {{name: otelcol, output_path: {{out}}, version: {VERSION[1:]}}}
-receivers: [{{gomod: {CORE}/receiver/otlpreceiver {VERSION}}}]
-processors:
-  - gomod: {CORE}/processor/memorylimiterprocessor {VERSION}
-  - gomod: {CONTRIB}/processor/filterprocessor {VERSION}
-  - gomod: {CONTRIB}/processor/transformprocessor {VERSION}
-exporters: [{{gomod: {CONTRIB}/exporter/kafkaexporter {VERSION}}}]
-providers:
-  - gomod: {CORE}/confmap/provider/fileprovider {STABLE}
-  - gomod: {CORE}/confmap/provider/envprovider {STABLE}
-  - gomod: {CORE}/confmap/provider/yamlprovider {STABLE}
-"""
+PARTS = {
+    "receivers": [f"{CORE}/receiver/otlpreceiver {VERSION}"],
+    "processors": [
+        f"{CORE}/processor/memorylimiterprocessor {VERSION}",
+        f"{CONTRIB}/processor/filterprocessor {VERSION}",
+        f"{CONTRIB}/processor/transformprocessor {VERSION}",
+    ],
+    "exporters": [f"{CONTRIB}/exporter/kafkaexporter {VERSION}"],
+    "providers": [
+        f"{CORE}/confmap/provider/{name}provider {STABLE}" for name in ("file", "env", "yaml")
+    ],
+}
 
 
 def absent() -> str:
@@ -49,21 +49,26 @@ def _binary() -> Path:
 def built(folder: Path) -> Path:
     """Give the Collector; Go's modules are fetched and built the first time, which takes minutes.
 
-    The builder's own fetching would bring what only the tests of its parts need, so Go does it.
+    The builder writes the program. What it would fetch includes what only the tests of the parts
+    need, so Go itself finds the modules.
     """
     binary = _binary()
-    if not binary.exists():
-        config, out = folder / "builder.yaml", folder / "out"
-        config.write_text(PARTS.replace("{out}", str(out)))
-        builder = f"{CORE}/cmd/builder@{VERSION}"
-        generate = ("--config", config, "--skip-get-modules", "--skip-compilation")
-        subprocess.run(["go", "run", builder, *generate], cwd=folder, check=True)
-        CACHE.mkdir(parents=True, exist_ok=True)
-        made = folder / "otelcol"
-        subprocess.run(
-            ["go", "build", "-mod=mod", "-ldflags=-s -w", "-o", made, "."], cwd=out, check=True
-        )
-        shutil.move(made, binary)
+    if binary.exists():
+        return binary
+    config, out, made = folder / "builder.yaml", folder / "out", folder / "otelcol"
+    parts = {kind: [{"gomod": module} for module in modules] for kind, modules in PARTS.items()}
+    dist = {"name": "otelcol", "output_path": str(out), "version": VERSION[1:]}
+    config.write_text(json.dumps({"dist": dist, **parts}))  # JSON is YAML
+    builder = ("go", "run", f"{CORE}/cmd/builder@{VERSION}", "--config", config)
+    subprocess.run([*builder, "--skip-get-modules", "--skip-compilation"], cwd=folder, check=True)
+    modules = [module for some in PARTS.values() for module in some]
+    required = "\n".join([*modules, f"{CORE}/otelcol {VERSION}"])
+    (out / "go.mod").write_text(f"module otelcol\n\ngo 1.25\n\nrequire (\n{required}\n)\n")
+    subprocess.run(
+        ["go", "build", "-mod=mod", "-ldflags=-s -w", "-o", made, "."], cwd=out, check=True
+    )
+    CACHE.mkdir(parents=True, exist_ok=True)
+    shutil.move(made, binary)
     return binary
 
 

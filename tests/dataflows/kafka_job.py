@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from connectors.kafka.topics import Content, Headers
     from optimizer.settings import Settings
     from tests.brokers.broker import Broker
 
@@ -98,7 +99,7 @@ class Live(Kept):
         self.stop = threading.Event()
         self.heard: dict[str, int] = {}
         self.at: Callable[[Any], None] = lambda _: None
-        self._crash_in = -1
+        self.read = 0  # messages, those of a crashed life too
 
     def see(self, output: Any) -> None:
         super().see(output)
@@ -109,19 +110,27 @@ class Live(Kept):
             self.stop.set()
 
     def is_over(self) -> bool:
-        """Tell whether every partition has been heard up to the clock."""
+        """Tell whether every partition has been heard into the last minute before the clock."""
         disorder_ns = self.topics.settings.stream.allowed_disorder_secs * SECOND_NS
-        until = self.now_ns - disorder_ns - SLACK_NS
+        until = (self.now_ns - disorder_ns - SLACK_NS) // MINUTE_NS * MINUTE_NS
         return all(self.heard.get(name, -1) >= until for name in self.partitions)
+
+    def _counting(self, read: Content) -> Content:
+        def counted(value: bytes, headers: Headers) -> tuple[RecordKind, bytes]:
+            self.read += 1
+            return read(value, headers)
+
+        return counted
 
     def go(self, *, crash_after: int = -1) -> Live:
         """Run until all is heard, or until so many outputs were seen; then as if killed."""
         recovery_at(self.folder, self.topics.settings.stream.shard_groups)
         self.stop.clear()
+        contents = telemetry(self.topics.settings)
         source = KafkaSource(
             "kafka",
             self.topics.settings.kafka.brokers,
-            telemetry(self.topics.settings),
+            {topic: self._counting(read) for topic, read in contents.items()},
             settings=self.topics.settings,
             folder=self.folder,
             stop=_Crash(self, len(self.outputs) + crash_after) if crash_after >= 0 else self.stop,
