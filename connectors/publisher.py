@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 DECISIONS = "llm.optimizer.decisions"
 FINDINGS = "llm.optimizer.findings"
 DEAD_LETTERS = "llm.optimizer.dlq"
+_MOST_TOLD_BYTES = 700_000  # what a log takes in one entry, in base64 and with the words about it
 _MOST_LETTERS, _MOST_LETTER_BYTES = 1000, 1 << 20  # may wait to be written
 
 
@@ -40,8 +41,8 @@ class Publisher:
         store: Where views go.
         service_name: Names the source of the events.
         watch: Sees every output, after it is durable or waits.
-        tell_letters: Append dead letters to the log too, with their bytes if those are kept: for a
-            log that others read and that no view is made of.
+        tell_letters: Append dead letters to the log too, with their bytes if those are kept and
+            not too many: for a log that others read and that no view is made of.
     """
 
     def __init__(
@@ -89,7 +90,8 @@ class Publisher:
 
     def _told(self, letter: DeadLetter) -> bytes:
         facts = {"id": letter_id(letter), **plain(letter), "kind": letter.kind.name.lower()}
-        return to_json(facts if self._dead.keeps_bytes else facts | {"body": None})
+        is_whole = self._dead.keeps_bytes and len(letter.body) <= _MOST_TOLD_BYTES
+        return to_json(facts if is_whole else facts | {"body": None})
 
     def _event(self, output: OptimizationDecision | Finding) -> bytes:
         return to_json(cloud_event(output, self._service_name))
