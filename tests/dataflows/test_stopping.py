@@ -131,3 +131,18 @@ def test_a_replay_goes_on_with_what_it_was_begun_with_and_with_nothing_else(
     other = llm_optimizer("replay", tmp_path / "else", "--out", out, "--resume", "--config", config)
     assert other.returncode == 2
     assert f"--resume: {out} was begun with other recording: name the same" in other.stderr
+
+
+def test_dead_letters_that_find_no_room_end_a_replay_with_one_message(tmp_path: Path) -> None:
+    noise = random.Random(1).randbytes(400_000)
+    with RecordingWriter(tmp_path / "in", ["p"]) as writer:
+        writer.append(Record("p", 0, 1, RecordKind.OTLP, noise))
+    full = llm_optimizer("replay", tmp_path / "in", "--out", tmp_path / "out", most_kb=200)
+    assert full.returncode == 1
+    (message,) = full.stderr.splitlines()
+    assert message.startswith(f"llm-optimizer: {tmp_path}/out/dead_letters.db: ")
+    assert "space" in message
+    done = llm_optimizer("replay", tmp_path / "in", "--out", tmp_path / "out", "--resume")
+    assert done.returncode == 0, done.stderr
+    listed = llm_optimizer("dead-letters", "list", "--db", tmp_path / "out" / "dead_letters.db")
+    assert "not_otlp  p       1        0         400,000" in listed.stdout
