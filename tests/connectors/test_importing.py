@@ -174,7 +174,9 @@ def test_other_files_are_refused_with_their_beginning(source, destination, data)
     assert not destination.exists()
 
 
-@pytest.mark.parametrize("data", [b"", b"\n\n", gzip.compress(b"", mtime=0), zstandard.compress(b"")])
+@pytest.mark.parametrize(
+    "data", [b"", b"\n\n", gzip.compress(b"", mtime=0), zstandard.compress(b"")]
+)
 def test_files_without_messages_are_refused(source, destination, data):
     source.write_bytes(data)
     with pytest.raises(RecordingInvalid, match=r"spans\.bin: holds no OTLP messages"):

@@ -79,8 +79,8 @@ def test_small_records_read_together_shadow_and_pool_as_one_by_one() -> None:
         for together in (True, False):
             decoder = OtlpDecoder(Settings(), PRICES, "acme", claims=claims)
             table = KeyTable(limits=limits)
-            many = decoder.decode_many(bodies, table) if together else None
-            many = many or [decoder.decode(body, table) for body in bodies]
+            run = decoder.decode_many(bodies, table) if together else None
+            many = run.each() if run else [decoder.decode(body, table) for body in bodies]
             found.append([(one.counts, one.columns.key.tolist()) for one in many] + [table.keys])
         assert found[0] == found[1]
         shadowed += sum(counts.get("shadowed", 0) for counts, _ in found[0][:-1])
