@@ -23,6 +23,7 @@ import msgspec
 
 from connectors import schemas
 from connectors.alerts import check_alert
+from connectors.bounds import check_bounds
 from optimizer.decisions import OptimizationDecision
 from optimizer.errors import DecodeFailed, InvalidEvent
 from optimizer.events import Alert, CloudEvent, FeedbackEvent, Order, OrderAction, Score
@@ -76,8 +77,10 @@ def from_json(type_: type[T], data: bytes) -> T:
 
 
 def read_event(data: bytes) -> FeedbackEvent:
-    """Read a feedback event; errors are those of `from_json`."""
-    return from_json(FeedbackEvent, data)
+    """Read a feedback event from outside; errors are those of `from_json` and `check_bounds`."""
+    event = from_json(FeedbackEvent, data)
+    check_bounds(event)
+    return event
 
 
 def json_schema(type_: type) -> dict[str, Any]:

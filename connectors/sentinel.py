@@ -12,6 +12,7 @@ import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid5
 
+from connectors.bounds import MAX_SAMPLES
 from connectors.members import Members, as_word
 from optimizer.errors import InvalidEvent
 from optimizer.events import ALL_ROUTES, Alert, AlertSeverity, EventSource, EventType, FeedbackEvent
@@ -216,7 +217,7 @@ def _alert(told: Members, around: Around, route: str) -> Alert:
         baseline=rounded_if_known(measured.baseline),
         threshold=rounded_if_known(measured.threshold),
         confidence=rounded_if_known(confidence),
-        samples=max(0, int(told.inside("context").number("sample_count") or 0)),
+        samples=min(max(0, int(told.inside("context").number("sample_count") or 0)), MAX_SAMPLES),
         trace_id=around.trace_id,
         title=around.title,
     )
