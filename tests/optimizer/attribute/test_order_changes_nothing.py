@@ -108,3 +108,13 @@ def test_no_pane_comes_after_the_mark_that_promised_there_is_none(
                 promised = output.watermark_ns
             elif hasattr(output, "start_ns"):
                 assert output.start_ns >= promised
+
+
+def test_a_tie_between_partitions_is_settled_by_their_names() -> None:
+    told = {
+        name: items_of(name, [score(5, value, identity=1, key=("t/s/r", "a", 0, "")), end()])
+        for name, value in (("feed", 0.25), ("more", 1.0))
+    }
+    for first, second in (("feed", "more"), ("more", "feed")):
+        said = attributed([*told[first], *told[second]], ["feed", "more"])
+        assert [sums[3] for sums in said.sums()] == [1.0]
