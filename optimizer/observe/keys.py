@@ -195,7 +195,7 @@ class _Census:
         tenant = key.route.partition("/")[0]
         if tenant not in self._tenants and len(self._tenants) >= MOST_TENANTS:
             return POOLED
-        pool = f"{tenant}/{OTHER}/{OTHER}"
+        pool = _pool_of(tenant)
         if key.route == pool or not self._takes_route(key.route, tenant):
             return CallKey(pool, OTHER)
         if not self._takes_arm(key, tenant):
@@ -212,7 +212,8 @@ class _Census:
         arms = self._arms.get(key.route)
         if arms is None:
             arms = self._arms[key.route] = set()
-            self._routes[tenant] += key.route not in self._limits.declared
+            is_declared = key.route in self._limits.declared
+            self._routes[tenant] += not is_declared and key.route != _pool_of(tenant)
         if arm not in arms:
             arms.add(arm)
             self._undeclared[key.route] += not self._is_free(key)
@@ -242,3 +243,7 @@ class _Census:
 
     def _has_room(self, tenant: str) -> bool:
         return self._keys[tenant] < self._limits.keys and self._all < MOST_KEYS
+
+
+def _pool_of(tenant: str) -> str:
+    return f"{tenant}/{OTHER}/{OTHER}"

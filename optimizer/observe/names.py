@@ -25,11 +25,10 @@ class Names:
     Args:
         limits: How many names are told apart.
         keys: Those it begins with.
-        used: Codes of the keys that sealed panes had today, rising.
+        used: Codes of the keys that were used today, rising.
 
     Attributes:
         table: Codes of the keys; another one when names were let go.
-        used: As above.
     """
 
     def __init__(
@@ -39,7 +38,8 @@ class Names:
         used: NDArray[np.int64] | None = None,
     ) -> None:
         self.table = KeyTable(keys, limits)
-        self.used = np.zeros(0, np.int64) if used is None else used
+        self._sealed = np.zeros(0, np.int64) if used is None else used
+        self._noted: set[int] = set()
         self._limits = limits
         self._packed = (self.table, -1, b"")
 
@@ -51,9 +51,20 @@ class Names:
             self._packed = (self.table, len(self.table), packed)
         return packed
 
+    @property
+    def used(self) -> NDArray[np.int64]:
+        """Give the codes of the keys that were used today, rising."""
+        return np.union1d(self._sealed, np.array(sorted(self._noted), np.int64))
+
     def use(self, pane: OpenPane) -> None:
         """Note the names of a pane that is sealed."""
-        self.used = np.union1d(self.used, np.flatnonzero(pane.sums.any(axis=1)))
+        self._sealed = np.union1d(self._sealed, np.flatnonzero(pane.sums.any(axis=1)))
+
+    def counted(self, key: CallKey) -> CallKey:
+        """Give what a score or data point of a key counts for: the key, or its pool."""
+        code = self.table.code(key)
+        self._noted.add(code)
+        return self.table.keys[code]
 
     def end_day(self, panes: Collection[OpenPane]) -> None:
         """Begin a new table without the names that no call had since the last day ended.
@@ -62,7 +73,7 @@ class Names:
             panes: The open panes, all calls in them settled; they follow the new table.
         """
         old, used = self.table, self.used.tolist()
-        self.used = np.zeros(0, np.int64)
+        self._sealed, self._noted = np.zeros(0, np.int64), set()
         live = sorted({*used, *(code for pane in panes for code in pane.live())})
         if len(live) == len(old):
             return

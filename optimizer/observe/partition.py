@@ -126,7 +126,7 @@ class Partition:
                 continue
             latest = max(latest, at_ns)
             count_ns = max(at_ns, self.watermark_ns)
-            judged = one if one.key is None else capped(one, self.table)
+            judged = one if one.key is None else capped(one, self.names)
             waiting.append(Taken(count_ns, record.offset, place, record.stamp_ns, judged))
         self.counts["judgements"] += len(judgements) - len(dead)
         return self._advance(latest - self._rules.disorder_ns, [], dead)
@@ -135,7 +135,7 @@ class Partition:
         """Take one record's data points; their times move the watermark as ends of calls do."""
         limit = record.stamp_ns + self._rules.skew_ns
         kept = [
-            point._replace(key=self.table.keys[self.table.code(point.key)])  # or its pool
+            point._replace(key=self.names.counted(point.key))
             for point in points
             if point.time_ns <= limit
         ]

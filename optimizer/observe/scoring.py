@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from optimizer.judgements import Judgement
-    from optimizer.observe.keys import KeyTable
+    from optimizer.observe.names import Names
 
 MOST_WAITING = 4096  # judgements that wait for the next mark, to leave as one item
 
@@ -41,9 +41,9 @@ class Scoring:
         return ready
 
 
-def capped(judgement: Judgement, table: KeyTable) -> Judgement:
+def capped(judgement: Judgement, names: Names) -> Judgement:
     """Let a score echo no more names than calls may have."""
     if judgement.key is None:
         return judgement
-    key = table.keys[table.code(CallKey(*judgement.key))]
+    key = names.counted(CallKey(*judgement.key))
     return judgement._replace(key=(key.route, key.arm, key.revision, key.cell))

@@ -21,7 +21,7 @@ from optimizer.observe.keys import (
     KeyTable,
     limits_of,
 )
-from optimizer.observe.names import DAY_NS
+from optimizer.observe.names import DAY_NS, Names
 from optimizer.observe.partition import Partition
 from optimizer.observe.rules import StreamRules
 from optimizer.panes import AT
@@ -188,3 +188,16 @@ def test_what_names_are_pooled_survives_a_stop(stop: int) -> None:
 
     assert run(set()) == run({stop})
     assert any(arm.arm == "~other" for arms, _ in run(set())[:-1] for arm in arms)
+
+
+def test_names_that_only_scores_or_metrics_have_are_used_too() -> None:
+    names = Names(FEW)
+    first, second, third = (CallKey(f"a/s/{name}", "m") for name in "xyz")
+    assert [names.counted(key) for key in (first, second)] == [first, second]
+    resumed = Names(FEW, names.table.keys, names.used)
+    for one in (names, resumed):
+        one.end_day([])
+        assert one.counted(third).route == "a/~other/~other"
+        one.counted(first)
+        one.end_day([])
+        assert [one.counted(key) for key in (third, first)] == [third, first]
