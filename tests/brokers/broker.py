@@ -9,6 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 if TYPE_CHECKING:
@@ -115,6 +116,12 @@ class Broker(ABC):
         """Let a topic have more partitions."""
         admin = self._admin()
         admin.create_partitions([NewPartitions(topic, partitions)])[topic].result(20)
+
+    def truncate(self, topic: str, first: int) -> None:
+        """Delete the records of a topic's first partition that stand before an offset."""
+        admin = self._admin()
+        (done,) = admin.delete_records([TopicPartition(topic, 0, first)]).values()
+        done.result(20)
 
     def delete(self, topic: str) -> None:
         """Delete a topic."""

@@ -280,3 +280,45 @@ def test_no_heartbeat_is_given_while_the_broker_does_not_answer(
         before = life.count(partition, RecordKind.HEARTBEAT)
         own_broker.go_on()
         life.until(beats(before + 1, partition))
+
+
+@pytest.mark.slow
+@brokers("out of range")
+def test_records_deleted_before_they_were_read_are_counted_and_told(
+    broker: Broker, prefix: str, tmp_path: Path, told: list[str]
+) -> None:
+    topic, partition = f"{prefix}.traces", f"{prefix}.traces/0"
+    broker.create(topic)
+    send(broker, topic, b"0", b"1")
+    settings = settings_for(broker, prefix)
+    with Life(settings, tmp_path) as first:
+        first.until(gives(partition, 2))
+        snapshot = first.reader.snapshot()
+    send(broker, topic, *(str(number).encode() for number in range(2, 9)))
+    broker.truncate(topic, 6)
+    with Life(settings, tmp_path, snapshot) as second:
+        second.until(beats(1, partition))
+    gap, *rest = second.given[partition]
+    assert (gap.offset, gap.kind) == (2, RecordKind.GAP)
+    assert json.loads(gap.body) == {"lost_records": 4, "made_anew": 0}
+    assert [record.body for record in rest[:3]] == [b"6", b"7", b"8"]
+    assert told.count("kafka_records_lost") == 1
+
+
+@pytest.mark.slow
+@brokers("out of range")
+def test_a_topic_that_is_deleted_holds_nobody_up_and_is_read_anew_when_it_is_back(
+    broker: Broker, prefix: str, tmp_path: Path
+) -> None:
+    topic, partition = f"{prefix}.traces", f"{prefix}.traces/0"
+    broker.create(topic)
+    broker.create(f"{prefix}.feedback")
+    send(broker, topic, b"0", b"1", b"2")
+    with Life(settings_for(broker, prefix), tmp_path) as life:
+        life.until(gives(partition, 3))
+        broker.delete(topic)
+        before = life.count(partition, RecordKind.HEARTBEAT)
+        life.until(beats(before + 3, partition))
+        broker.create(topic)
+        send(broker, topic, b"anew")
+        life.until(lambda life: b"anew" in {record.body for record in life.given[partition]})
