@@ -57,7 +57,7 @@ def run(*, small: bool, data: Path | None) -> Iterable[Figure]:  # noqa: ARG001 
         names = [f"{TOPIC}/{number}" for number in range(PARTITIONS)]
         run_source(RecordingSource(MemoryReader(records), names), settings())
 
-    yield from rate("file_spans_to_windows", count * SPANS, from_memory, runs)
+    yield from rate("memory_spans_to_windows", count * SPANS, from_memory, runs)
 
 
 def _send(address: str, bodies: list[bytes]) -> None:

@@ -86,7 +86,7 @@ class Collector:
         self._port = free_port()
         self._binary = built(folder)
         self._variables = {
-            "KAFKA_BROKERS": broker,
+            "KAFKA_BROKERS": f"[{broker}, {broker}]",
             "OTLP_GRPC_PORT": str(free_port()),
             "OTLP_HTTP_PORT": str(self._port),
             "PARTITION_TRACES_BY_ID": str(by_trace).lower(),

@@ -349,3 +349,10 @@ def test_importing_it_brings_nothing_heavy() -> None:
     )
     heavy = {"numpy", "scipy", "pydantic", "msgspec", "bytewax", "google.protobuf", "jsonschema"}
     assert not heavy & set(ran.stdout.split())
+
+
+def test_options_of_kafka_that_are_secret_are_shown_masked() -> None:
+    options = {"sasl.password": "hush", "ssl.key.pem": "hush", "sasl.username": "ada", "retries": 3}
+    shown = yaml.safe_load(show(validate({"kafka": {"options": options}})))
+    masked = {"sasl.password": "***", "ssl.key.pem": "***"}
+    assert shown["kafka"]["options"] == {**options, **masked}

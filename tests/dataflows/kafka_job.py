@@ -77,12 +77,12 @@ class Topics:
         self.settings: Settings = replace(made, kafka=kafka)
 
     def send(self, records: Iterable[Record]) -> None:
-        """Write spans to all partitions in turn, everything else as records of our own."""
+        """Write spans to all partitions by their offsets, all else as records of our own."""
         producer = Producer({"bootstrap.servers": self.broker.address, "acks": "all"})
-        for number, record in enumerate(records):
+        for record in records:
             topic, value, partition = self.inputs, messages.encode(record), 0
             if record.kind is RecordKind.OTLP:
-                topic, value, partition = self.spans, record.body, number % self.partitions
+                topic, value, partition = self.spans, record.body, record.offset % self.partitions
             stamp = record.stamp_ns // MS
             producer.produce(topic, value, partition=partition, timestamp=stamp)
             producer.poll(0)

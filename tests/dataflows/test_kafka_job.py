@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from pathlib import Path
 from threading import Timer
 from uuid import uuid4
@@ -11,10 +12,12 @@ from uuid import uuid4
 import pytest
 
 from connectors.dead_letters import Wanted
+from optimizer.observe.columns import Record, RecordKind
 from tests.brokers.broker import Broker
 from tests.brokers.fixtures import brokers
 from tests.brokers.reading import send
 from tests.dataflows.kafka_job import (
+    SECOND_NS,
     Live,
     Topics,
     account,
@@ -23,6 +26,7 @@ from tests.dataflows.kafka_job import (
     records_of,
 )
 from tests.dataflows.the_job import Kept
+from tests.otlp_lines import Lines
 
 AT_ONCE = 6  # some seconds of the story: no call may end too long after its message came
 
@@ -175,3 +179,39 @@ def test_garbage_and_huge_messages_are_set_aside_with_their_bytes(
 def without_records(kept: Kept) -> dict[str, int]:
     """What became of everything; heartbeats, which are records too, are as many as partitions."""
     return {name: count for name, count in account(kept.ledgers()).items() if name != "records"}
+
+
+@pytest.mark.slow
+@brokers()
+def test_every_span_is_accounted_for_to_the_unit(
+    broker: Broker, prefix: str, recording: Path, tmp_path: Path
+) -> None:
+    """In order, repeated, late, too late, from the future, of a database, damaged."""
+    topics = Topics(broker, prefix, 3, recording)
+    rng, lines, sent = random.Random(3), Lines(), Counter()
+    noon_ns = 1_772_452_800 * SECOND_NS
+    said: list[Record] = []
+    for second in range(600):
+        now_ns = noon_ns + second * SECOND_NS
+        what = rng.choice(["on time", "on time", "on time", "late", "old", "future", "other"])
+        ago_s = {"late": 60, "old": 400, "future": -100}.get(what, 1)
+        body = lines.line(now_ns - ago_s * SECOND_NS)
+        if what == "other":
+            body = body.replace("gen_ai.", "db.")
+        said.append(Record("", second, now_ns, RecordKind.OTLP, body.encode()))
+        sent[what] += 1
+        if rng.random() < 0.1:  # exporters send again what was not confirmed
+            said.append(said[-1])
+            sent[what] += 1
+    topics.send(said)
+    send(broker, topics.spans, b"{", None)
+    live = Live(topics, tmp_path)
+    live.now_ns = end_of(said)
+    mine = account(live.go().ledgers())
+    assert mine["spans"] == sum(sent.values())
+    assert mine["other_spans"] == sent["other"]
+    assert mine["future_timestamp"] == sent["future"]
+    fates = ("counted", "corrected", "duplicate", "late", "future_timestamp", "other_spans")
+    assert sum(mine.get(fate, 0) for fate in fates) == mine["spans"]
+    assert all(mine.get(fate) for fate in fates)
+    assert (mine["dead:not_otlp_json"], mine["tombstones"]) == (1, 1)

@@ -281,3 +281,30 @@ def test_the_names_in_force_are_those_of_every_available_knob() -> None:
     assert {"", "service", "strategies.thresholds", "routes[]", "routes[].thresholds"} <= sections
     for arm in ("routes[].incumbent", "routes[].candidates[]"):
         assert {f"{arm}.{name}" for name in ARM} <= set(keys_in_force())
+
+
+@pytest.mark.parametrize(
+    ("kafka", "fault"),
+    [
+        (
+            {"traces_topics": ["a", "b"], "logs_topics": ["b"]},
+            "kafka.logs_topics is 'b': must be in one list, and is in kafka.traces_topics too",
+        ),
+        ({"feedback_topics": ["a/b"]}, "kafka.feedback_topics is ['a/b']: item 0 must be a name"),
+        ({"options": {"group.id": "mine"}}, "group.id is not free: leave it out"),
+        ({"options": {"acks": 1}}, "acks is not free: leave it out"),
+        ({"refresh_secs": 61}, "kafka.refresh_secs is 61: must be from 1 to 60"),
+    ],
+)
+def test_topics_and_options_of_kafka_that_contradict_it_are_faults(
+    kafka: dict[str, object], fault: str
+) -> None:
+    [told] = faults_of({"kafka": kafka})
+    assert fault in told
+
+
+def test_options_of_kafka_that_are_secret_are_never_told() -> None:
+    secrets = {"sasl.password": "hush-1", "ssl.key.pem": "hush-2", "sasl.username": "ada"}
+    [told] = faults_of({"kafka": {"options": {**secrets, 1: 2}}})
+    assert "ada" in told
+    assert "hush" not in told
