@@ -19,7 +19,7 @@ from connectors.kafka.topics import anomalies, telemetry
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from contextlib import ExitStack
     from pathlib import Path
 
@@ -145,7 +145,11 @@ class _KafkaPartition(StatefulSourcePartition["Keyed", str]):
 
 
 def kafka_sources(
-    stack: ExitStack, settings: Settings, folder: Path, stop: threading.Event
+    stack: ExitStack,
+    settings: Settings,
+    folder: Path,
+    stop: threading.Event,
+    begun: Collection[str] = ("kafka", "sentinel"),
 ) -> list[KafkaSource]:
     """Open the clusters that the settings name, each with the topics read from it.
 
@@ -157,6 +161,7 @@ def kafka_sources(
         settings: The settings in force.
         folder: The folder of the recovery state.
         stop: Set when the job is to drain and end.
+        begun: The clusters that the state was begun with; what any other has joins later.
 
     Raises:
         SettingsInvalid: The client refuses an option.
@@ -168,7 +173,8 @@ def kafka_sources(
     def add(name: str, brokers: Sequence[str], contents: Mapping[str, Content], s: float) -> None:
         source = KafkaSource(name, brokers, contents, settings=settings, folder=folder, stop=stop)
         sources.append(stack.enter_context(closing(source)))
-        source.found(s)
+        if name in begun:
+            source.found(s)
 
     if main:
         add("kafka", main, telemetry(settings), math.inf)

@@ -22,7 +22,7 @@ from connectors.recordings import RecordingReader, RecordingWriter
 from connectors.recordings.retention import Retention
 from dataflows.ingest import RecordingSource
 from dataflows.optimize import Job, execute, stop_on_signals
-from dataflows.recovery import recovery_at
+from dataflows.recovery import begun_with, recovery_at
 from dataflows.sources import Sources
 from optimizer.errors import SettingsInvalid
 from optimizer.observe.columns import DeadLetter
@@ -32,7 +32,7 @@ from optimizer.windows import WindowSummary
 if TYPE_CHECKING:
     import argparse
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from dataflows.sources import One
     from optimizer.settings import Settings
@@ -75,6 +75,16 @@ def _inputs(settings: Settings) -> str:
     return ",".join(inputs)
 
 
+def _names(settings: Settings) -> Iterator[str]:
+    """Name the kinds of input that are read."""
+    if settings.input.path:
+        yield "input"
+    if settings.kafka.brokers:
+        yield "kafka"
+    if settings.integrations.sentinel_kafka_brokers:
+        yield "sentinel"
+
+
 def _watch(console: Console, told: set[str], output: Any) -> None:
     """Let the console see an output, and the journal what it is to hold; each reason once."""
     console.watch(output)
@@ -102,11 +112,13 @@ def _source(
     sources: list[One] = []
     if settings.input.path:
         sources.append(_followed(stack, settings, data, stop))
+    recovery = data / "recovery"
+    recovery_at(recovery, settings.stream.shard_groups)
+    begun = begun_with(recovery, _names(settings))
     if settings.kafka.brokers or settings.integrations.sentinel_kafka_brokers:
         from dataflows.kafka import kafka_sources  # noqa: PLC0415 - only who reads Kafka loads it
 
-        recovery_at(data / "recovery", settings.stream.shard_groups)  # what is kept there, beside
-        sources += kafka_sources(stack, settings, data / "recovery", stop)
+        sources += kafka_sources(stack, settings, recovery, stop, begun)
     return sources[0] if len(sources) == 1 else Sources(sources)
 
 
