@@ -175,6 +175,7 @@ def _write_file(path: Path, records: Iterable[Record], *, links: bool) -> tuple[
         use_dictionary=["kind", "body", *PLACES, *TEXTS],
         column_encoding=_ENCODING,
         write_page_checksum=True,
+        write_statistics=False,  # nobody looks for rows, and small row groups would be mostly that
     ) as writer:
         for table in _row_groups(records, links=links):
             partitions |= dict.fromkeys(table.column("partition").unique().to_pylist())

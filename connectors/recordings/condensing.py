@@ -114,8 +114,9 @@ class _Source:
         self._decoder.said = None
         letters = (item for _, item in self._observer.take(record) if isinstance(item, DeadLetter))
         self._left_out.update(letter.reason for letter in letters)
-        yield from self._keep(record, before_ns)
-        if partition.watermark_ns // PANE_NS != before_ns // PANE_NS:
+        is_tick = partition.watermark_ns // PANE_NS != before_ns // PANE_NS
+        yield from self._keep(record, before_ns, is_tick=is_tick)
+        if is_tick:
             yield from self.flush()
 
     def flush(self) -> Iterator[Record]:
@@ -129,7 +130,7 @@ class _Source:
         self._parts = []
         self._stamp_ns = self._mark_ns = -1
 
-    def _keep(self, record: Record, before_ns: int) -> Iterator[Record]:
+    def _keep(self, record: Record, before_ns: int, *, is_tick: bool) -> Iterator[Record]:
         said = self._decoder.said
         if record.kind in _BEATS and self._parts:
             self._mark_ns = max(self._mark_ns, record.stamp_ns)
@@ -139,10 +140,18 @@ class _Source:
         elif said:
             if said.columns is not None:
                 yield from self._gather(record, said.columns, before_ns)
-            facts = list(_facts(record, said))
-            if facts:
+            if is_tick or said.events or not self._is_timely(record, said):
                 yield from self.flush()
-                yield from facts
+            yield from _facts(record, said)
+
+    def _is_timely(self, record: Record, said: Decoded) -> bool:
+        """Tell whether the scores of a record count when they were given.
+
+        Then they may stand before the calls that wait; one that is told late counts at the
+        watermark, which those calls have moved.
+        """
+        given = (record.stamp_ns if one.time_ns < 0 else one.time_ns for one in said.judgements)
+        return all(at_ns >= self._observer.partition.watermark_ns for at_ns in given)
 
     def _gather(self, record: Record, columns: Columns, before_ns: int) -> Iterator[Record]:
         rows = columns.take(columns.end_ns <= record.stamp_ns + self._skew_ns)
