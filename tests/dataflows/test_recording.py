@@ -115,6 +115,7 @@ class Disorder:
 
     def event(self) -> tuple[RecordKind, bytes]:
         at = START + (self.now_ns - START_NS) // SECOND_NS * (START.resolution * 10**6)
+        at -= self.rng.choice([0, 0, 12, 31, 400]) * START.resolution * 10**6  # told late
         number = str(self.offsets.total())
         score = FeedbackEvent(
             id=number,
