@@ -106,7 +106,7 @@ class FeedbackReader:
                 if judgement is None:
                     counts["other_events"] += 1
                 elif time is not None and judgement.time_ns < 0:
-                    judged.append(judgement._replace(time_ns=nanoseconds(time)))
+                    judged.append(judgement._replace(time_ns=max(nanoseconds(time), -1)))
                 else:
                     judged.append(judgement)
         return Decoded(None, refused, counts, (), judged)

@@ -93,7 +93,7 @@ class Judging:
             raise DecodeFailed("unlinked_score", self._unlinked(told))
         return Judgement(
             identity=identity_of(told.tenant, self._source, *told.identity),
-            time_ns=told.time_ns,
+            time_ns=max(told.time_ns, -1),  # before 1970 is no time, and state could not hold it
             value=self._scales.value(told.name, told.raw, told.label, told.scale),
             name=self._clean(told.name),
             judge=self._scales.judge(told.name) if told.judge is None else told.judge,

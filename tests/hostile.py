@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,7 +16,7 @@ from connectors.codecs import to_json
 from connectors.judged import dump_judgements
 from optimizer.judgements import Judge, Judgement
 from optimizer.observe.columns import RecordKind
-from tests.benchmarks.otlp_load import START_NS, Load, messages
+from tests.benchmarks.otlp_load import SECOND_NS, START_NS, Load, messages
 from tests.builders import an_alert, an_order
 from tests.connectors import sentinel_shapes, test_feedback, test_telemetry_events
 from tests.connectors.test_claimed_tenants import a_score
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 SAMPLES = Path(__file__).parent / "samples"
 BOMB_BYTES = 64 << 20  # what a compressed body would come to
+NOW = datetime.fromtimestamp(START_NS // SECOND_NS + 20, UTC)  # as sound records have it
 COMMON = {RecordKind.OTLP: 10, RecordKind.METRICS: 5, RecordKind.LOGS: 3, RecordKind.EVENT: 4}
 OTHER = Load(per_second=2, repeated=0.1, stamped=False)
 
@@ -76,8 +78,8 @@ def wholes() -> dict[RecordKind, list[bytes]]:
         RecordKind.LOGS: [logs.SerializeToString(), _logs_as_json(logs)],
         RecordKind.EVENT: [*objects, b"[" + b",".join(objects) + b"]"],
         RecordKind.SCORE: [to_json(a_score("acme/shop/answer"))],
-        RecordKind.ORDER: [to_json(an_order())],
-        RecordKind.ALERT: [to_json(an_alert())],
+        RecordKind.ORDER: [to_json(an_order()), to_json(an_order(timestamp=NOW))],
+        RecordKind.ALERT: [to_json(an_alert()), to_json(an_alert(timestamp=NOW))],
         RecordKind.JUDGED: [dump_judgements([judged, judged])],
         RecordKind.GAP: [b'{"gone":3}'],
     }
@@ -143,6 +145,29 @@ def _number(rng: random.Random, body: bytes) -> bytes:
     return body[:start] + rng.choice(NUMBERS) + body[stop:]
 
 
+STRANGE: tuple[Any, ...] = (
+    *(None, True, False, 0, -1, 2, 199, 200, 1 << 31, 1 << 63, 1 << 64, 10**30, -(10**30)),
+    *(0.5, -0.5, 1e308, -1e308, 5e-324, float("nan"), float("inf")),
+    *("", " ", "x" * 5_000, "9" * 5_000, "-1", "1e400", "nan", "\ud800", "\0", "a/b/c/d"),
+    *("9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "2026-02-30T00:00:00Z", "f" * 32, "0" * 32),
+    *([], {}, [[]], [None], {"a": None}, {"": {"": {}}}),
+)
+
+
+def _swap(rng: random.Random, body: bytes) -> bytes:
+    """Put something strange in the place of a member of a JSON document, or beside it."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return body
+    holder, key = {"": content}, ""
+    while isinstance(inner := holder[key], dict | list) and inner and rng.random() < 0.95:
+        holder = inner
+        key = rng.choice(list(inner) if isinstance(inner, dict) else range(len(inner)))
+    holder[key] = rng.choice(STRANGE)
+    return json.dumps(content).encode()
+
+
 def _length(rng: random.Random, body: bytes) -> bytes:
     """Declare a field to be huge."""
     place = rng.randrange(len(body) + 1)
@@ -202,6 +227,7 @@ def _bomb(rng: random.Random, _: bytes) -> bytes:
 
 
 DAMAGES: tuple[Callable[[random.Random, bytes], bytes], ...] = (
+    *(_swap,) * 9,
     *(_flip, _cut, _splice, _insert, _repeat, _twice, _no_text, _number, _length) * 3,
     *(_deep, _anything),
     *(_nothing, _bomb),

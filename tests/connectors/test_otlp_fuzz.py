@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import subprocess
 import sys
@@ -21,8 +22,9 @@ from optimizer.observe.keys import KeyTable
 from optimizer.observe.rules import StreamRules
 from optimizer.pieces import Pieces
 from tests.command_line import ENVIRONMENT, ROOT
+from tests.connectors import test_feedback
 from tests.fuzzing import PRICES, SETTINGS, Outcome, read_again, run, sound_records
-from tests.hostile import payloads
+from tests.hostile import Payload, payloads
 
 COUNT = 2_000
 SOUND = sound_records(40)
@@ -165,3 +167,10 @@ def test_memory_stays_bounded_under_hostile_payloads():
     figures = dict(re.findall(r"BENCH (\S+) (\S+)", done.stdout))
     assert figures["fuzz_crashes"] == figures["fuzz_sound_keys_that_differ"] == "0"
     assert float(figures["fuzz_max_rss_mb"]) < 600
+
+
+def test_a_score_of_the_year_one_can_be_kept():
+    told = test_feedback.FEEDBACK | {"timestamp": "0001-01-01T00:00:00Z"}
+    found = run([Payload(RecordKind.EVENT, json.dumps(told).encode())] * 100, ())
+    assert found.crashes == []
+    assert found.partition.counts["judgements"] == 100
