@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,7 @@ class KafkaLog:
     ) -> None:
         self._timeout_secs = timeout_secs
         self._brokers = ",".join(brokers)
-        self._errors: list[Any] = []
+        self._errors: deque[Any] = deque(maxlen=1)  # what was told last
         report = {"error_cb": self._errors.append}
         with options_explained():
             self._producer = client().Producer(producer_options(kafka, brokers) | report)
@@ -135,9 +136,8 @@ class KafkaLog:
         self._consumer.assign([client().TopicPartition(topic, 0, start)])
         try:
             while True:
-                batch = self._consumer.consume(
-                    1, self._timeout_secs
-                )  # more than one would be waited for
+                # The first message alone is waited for: the client would wait for all it may give.
+                batch = self._consumer.consume(1, self._timeout_secs)
                 batch += self._consumer.consume(_AT_ONCE, 0)
                 if not batch:
                     raise self._failure(topic, self._errors[-1] if self._errors else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 
 import pytest
 
@@ -74,3 +75,16 @@ def test_a_log_that_others_read_is_told_of_dead_letters_too(kept: str, body: str
     assert entry.key == "p/1"
     assert (told["id"], told["body"], told["kind"]) == (letter_id(letter), body, "otlp")
     assert (told["reason"], told["offset"], told["place"]) == ("not_json", 7, 0)
+
+
+@pytest.mark.parametrize(("size", "told"), [(700_000, 700_000), (700_001, 0)])
+def test_bytes_too_many_for_an_entry_are_kept_and_not_told(size: int, told: int) -> None:
+    log, letters = MemoryLog(), DeadLetterStore()
+    publisher = Publisher(log, letters, MemoryStore(), "svc", tell_letters=True)
+    letter = DeadLetter(partition="p", offset=7, reason="r", detail="x", body=bytes(size))
+    publisher.publish([letter])
+    publisher.flush()
+    (entry,) = log.read(DEAD_LETTERS)
+    assert len(entry.value) < 1_000_000
+    assert b64decode(json.loads(entry.value)["body"] or "") == bytes(told)
+    assert letters.body(letter_id(letter)) == letter.body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from pathlib import Path
@@ -121,3 +122,32 @@ def test_what_is_said_is_in_the_log_though_its_broker_goes_before_the_snapshot(
     assert kept.said() == told.said()
     assert kept.written() > told.written()  # some stand twice, with the same ids and bytes
     kept.log.close()
+
+
+@pytest.mark.slow
+@brokers()
+def test_files_topics_and_anomalies_of_another_cluster_are_read_by_one_run(
+    broker: Broker, prefix: str, recording: Path, tmp_path: Path
+) -> None:
+    """A window closes when all of them have been heard."""
+    topics = Topics(broker, prefix, 2, recording)
+    broker.create(f"{prefix}.anomalies")
+    before_ns = time.time_ns() - 300 * SECOND_NS  # noqa: TID251 - a real process, in real time
+    (tmp_path / "spans.jsonl").write_text(Lines("here").line(before_ns))
+    send(broker, topics.spans, Lines("there").line(before_ns).encode())
+    given = variables(topics, tmp_path / "data") | {
+        "OPTIMIZER_INPUT__PATH": str(tmp_path / "spans.jsonl"),
+        "OPTIMIZER_INTEGRATIONS__SENTINEL_KAFKA_BROKERS": f"[{broker.address}]",
+        "OPTIMIZER_KAFKA__SENTINEL_TOPICS": f"[{prefix}.anomalies]",
+    }
+    process = start("run", "--output", "json", "--windows", "1m", **given)
+    giving_up = Timer(60, process.kill)
+    giving_up.start()
+    seen: set[str] = set()
+    while len(seen) < 2 and (line := process.stdout.readline()):
+        seen.add(json.loads(line)["route"])
+    giving_up.cancel()
+    process.terminate()
+    _, errors = process.communicate(timeout=30)
+    assert seen == {"default/here/default", "default/there/default"}
+    assert process.returncode == 0, errors
