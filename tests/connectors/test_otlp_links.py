@@ -20,6 +20,7 @@ from tests.benchmarks.otlp_load import messages
 from tests.connectors.test_otlp_paths import PRICES, SETTINGS, request
 from tests.otlp_oracle import as_json, spans_of
 
+OWNERS = ("gen_ai", "llm", "ai")
 IDS = ("chatcmpl-1", " resp_2 ", "", "  ", "é" * 300, 7, True, None)
 
 
@@ -33,7 +34,7 @@ def expected(body: bytes, links: Links) -> list[list[int]]:
         except DecodeFailed:
             continue
         if is_call:
-            names = [span.attributes.get(f"{owner}.response.id") for owner in ("gen_ai", "llm")]
+            names = [span.attributes.get(f"{owner}.response.id") for owner in OWNERS]
             told = [name for name in names if isinstance(name, str) and name.strip()]
             response = told[0] if told and links is Links.RESPONSES else ""
             trace, span_id = span.trace_id.hex(), span.span_id.hex()
@@ -48,7 +49,7 @@ def some_request(seed: int) -> bytes:
     for resource_spans in data.resource_spans:
         for scope_spans in resource_spans.scope_spans:
             for span in scope_spans.spans:
-                for owner in rng.sample(("gen_ai", "llm"), rng.randint(0, 2)):
+                for owner in rng.sample(OWNERS, rng.randint(0, 2)):
                     pair = span.attributes.add(key=f"{owner}.response.id")
                     pair.value.CopyFrom(any_value(rng.choice(IDS)))
     return data.SerializeToString()
