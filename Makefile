@@ -38,10 +38,13 @@ $(READY): requirements.lock pyproject.toml
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .; fi
 	@touch $(READY)
 
-# The lock serves Python 3.11 and 3.12; it carries hashes and no addresses.
+# The locks serve Python 3.11 and 3.12; they carry hashes and no addresses. The second is the image's:
+# nothing that only tests need.
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	  --no-emit-index-url --all-extras pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  --no-emit-index-url --extra columns --extra kafka pyproject.toml -o deploy/requirements.lock
 
 clean:
 	rm -rf $(VENV) out data build *.egg-info .mypy_cache .ruff_cache .coverage
