@@ -12,6 +12,7 @@ from tests.benchmarks.figures import calibration, keep, show
 NAMES = (
     "otlp_spans_to_windows",
     "otlp_json_spans_to_windows",
+    "otlp_small_records",
     "columnar_events_to_windows",
     "scores_per_s",
     "kafka_spans_to_windows",
