@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from optimizer.observe.columns import Record, RecordKind
+from optimizer.observe.columns import Block, Record, RecordKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     Keyed = tuple[str, Record]
 
@@ -31,7 +31,7 @@ class RecordingSource(FixedPartitionedSource["Keyed", "str | None"]):
     Args:
         reader: Reads the recording.
         partitions: The source partitions whose records it holds.
-        batch: Records an engine item batch; changes nothing but speed.
+        batch: Most records in an engine item batch; changes nothing but speed.
         due: Gives, from the first record's stamp, the stamp up to which records may be given
             now; None gives all.
         more: Called at the end: writes what has come since and tells whether to go on. A whole
@@ -44,7 +44,7 @@ class RecordingSource(FixedPartitionedSource["Keyed", "str | None"]):
         reader: Reader,
         partitions: Sequence[str],
         *,
-        batch: int = 16,
+        batch: int = 64,
         due: Callable[[int], int] | None = None,
         more: Callable[[], None] | None = None,
         stop: Callable[[], bool] = lambda: False,
@@ -105,7 +105,7 @@ class _RecordingPartition(StatefulSourcePartition["Keyed", "str | None"]):
         if self._first_ns < 0:
             self._first_ns = self._ahead[0][0].stamp_ns
         limit = source.due(self._first_ns) if source.due else None
-        for record, cursor in self._ahead[: source.batch]:
+        for record, cursor in _few(self._ahead[: source.batch]):
             if limit is not None and record.stamp_ns > limit:
                 self._awake = datetime.now(UTC) + _PACE  # noqa: TID251 - the engine's timer
                 break
@@ -134,3 +134,16 @@ class _RecordingPartition(StatefulSourcePartition["Keyed", "str | None"]):
 
 
 _ENDED = "ended"
+_BATCH_BYTES = 4 << 20  # an engine item batch of more would keep what it decides waiting
+_CALL_BYTES = 64  # of a call in columns
+
+
+def _few(pairs: Sequence[tuple[Record, str]]) -> Iterator[tuple[Record, str]]:
+    """Give records until they are much to work off, at least one."""
+    size = 0
+    for record, cursor in pairs:
+        yield record, cursor
+        body = record.body
+        size += _CALL_BYTES * len(body.columns) if isinstance(body, Block) else len(body)
+        if size > _BATCH_BYTES:
+            return

@@ -137,7 +137,7 @@ def _add_replay(
         "--resume", action="store_true", help="go on where an interrupted replay into --out stopped"
     )
     parser.add_argument(
-        "--batch", type=count, default=16, metavar="N", help="records a step; changes only speed"
+        "--batch", type=count, default=64, metavar="N", help="most a step; changes only speed"
     )
 
 

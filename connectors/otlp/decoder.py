@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     # Reads a span: its bytes, the attributes to read, what matters of its resource.
     ReadSpan = Callable[[bytes, frozenset[str], Mapping[str, Value]], Span]
 
-MAX_MODELS_NAMED = 64  # in the counts of calls without a price; the others are counted together
-OTHER_MODELS = "~other"
-
 
 class _Encoding(NamedTuple):
     """How requests of one encoding are read, in columns and span by span."""
@@ -82,7 +79,6 @@ class OtlpDecoder:
         self._json = _Encoding(
             json_columns.read, json_spans.read_span, Memory(JSON, self._normalizer, plans, table)
         )
-        self._models: set[str] = set()
 
     @property
     def normalizer(self) -> Normalizer:
@@ -203,8 +199,5 @@ class OtlpDecoder:
         counts = {"unpriced": len(codes)}
         for code in codes:
             model = kinds.kinds[code].model or "unknown"
-            if model not in self._models and len(self._models) >= MAX_MODELS_NAMED:
-                model = OTHER_MODELS
-            self._models.add(model)
             counts[f"unpriced:{model}"] = counts.get(f"unpriced:{model}", 0) + 1
         return counts

@@ -134,7 +134,7 @@ class Observer:
         if together.refused or not self.partition.takes_quietly(first_stamp_ns, together.columns):
             return False
         self.partition.counts["records"] += len(run)
-        self.partition.counts.update(together.counts)
+        self.partition.counts.add(together.counts)
         return True
 
     def take(self, record: Record, decoded: Decoded | None = None) -> Iterator[Target]:
@@ -181,7 +181,7 @@ class Observer:
     def _take_bytes(self, record: Record, decoded: Decoded | None) -> Iterator[Target]:
         if decoded is None:
             decoded = self._decoder.decode(record, self.partition.table)
-        self.partition.counts.update(decoded.counts)
+        self.partition.counts.add(decoded.counts)
         for refusal in decoded.refused:
             yield EDGE, self._dead(record, refusal)
         if decoded.columns is not None:

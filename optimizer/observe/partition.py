@@ -7,12 +7,12 @@ so neither batches nor the other partitions can change what comes out.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from optimizer.judgements import Taken
+from optimizer.observe.accounts import Account
 from optimizer.observe.ahead import REASON, Part, ahead
 from optimizer.observe.columns import Columns, DeadLetter, Record, RecordKind
 from optimizer.observe.deduplicate import SealedIds
@@ -63,7 +63,7 @@ class Partition:
         self.weight = weight
         self.names = Names(rules.keys)
         self.watermark_ns = -1
-        self.counts: Counter[str] = Counter()
+        self.counts = Account()
         self._rules = rules
         self.open: dict[int, OpenPane] = {}
         self.sealed: dict[int, SealedIds] = {}

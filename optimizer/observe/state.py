@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,6 +10,7 @@ import numpy as np
 from optimizer.errors import UnknownVersion
 from optimizer.judgements import CALLS, Judge, Judgement, Taken
 from optimizer.observe import meters
+from optimizer.observe.accounts import Account
 from optimizer.observe.deduplicate import SealedIds, SeenIds
 from optimizer.observe.keys import CallKey
 from optimizer.observe.linked import Linked
@@ -76,7 +76,7 @@ def load(state: bytes, rules: StreamRules, vault: Vault) -> tuple[Partition, Pie
     partition = Partition(content["name"], rules)
     pieces = Pieces(vault, partition.name)
     partition.watermark_ns = content["watermark_ns"]
-    partition.counts = Counter(content["counts"])
+    partition.counts = Account(content["counts"])
     keys = msgspec.msgpack.decode(pieces.fetch(content["keys"]))
     used = content.get("used")  # it was not kept before
     partition.names = Names(

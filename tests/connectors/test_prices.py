@@ -65,6 +65,7 @@ def test_published_prices_are_found_by_model_and_provider(model, provider, expec
     assert not BOOK.overridden(model, provider)
 
 
+@pytest.mark.slow
 def test_costs_are_those_of_the_catalogue():
     rng = random.Random(1)
     table = PriceTable(BOOK)
@@ -101,6 +102,7 @@ def test_costs_are_those_of_the_catalogue():
     assert unpriced < 100
 
 
+@pytest.mark.slow
 def test_a_price_that_changed_is_a_history():
     changed = [
         (provider, model)

@@ -351,6 +351,7 @@ class NoPrices:
         return False
 
 
+@pytest.mark.slow
 def test_the_decoder_reads_every_call_as_it_was_simulated(demo):
     world = read(DEMO).world
     calls, _ = travel(world, simulate(world))

@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import msgspec
+import pytest
 from hypothesis import given, settings as hypothesis_settings, strategies as st
 
 from optimizer.controller import Controller, Observation, RouteState
@@ -87,6 +88,7 @@ def one_life(observations, limits):
     return said
 
 
+@pytest.mark.slow
 @hypothesis_settings(deadline=None, max_examples=80)
 @given(lives(), thresholds)
 def test_a_life_of_anything_gives_findings_and_decisions_that_can_be(observations, limits):

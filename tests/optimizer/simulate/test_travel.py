@@ -34,6 +34,7 @@ exporters = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(exporters, st.integers(1, 5), st.integers(0, 2**32))
 @settings(max_examples=25, deadline=None)
 def test_every_call_travels_once_in_a_batch_of_its_own(exporter, partitions, seed):
