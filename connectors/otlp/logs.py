@@ -172,7 +172,7 @@ class LogReader:
 
 def _value(raw: bytes) -> Value:
     """Read a value; short text and doubles, which nearly all are, the short way."""
-    if raw[0] == TEXT and len(raw) - 2 == raw[1] <= _SHORT:
+    if raw[0] == TEXT and len(raw) > 1 and len(raw) - 2 == raw[1] <= _SHORT:
         return raw[2:].decode(errors="replace")
     if raw[0] == REAL and len(raw) == _REAL.size:
         return float(_REAL.unpack(raw)[1])

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 _MOST = 1 << 53  # of any sum; real ones are far below
+_STORED = 1 << 63  # of what state can hold as a number
 _TOKENS = {
     Measure.TOKENS_IN: "tokens_in",
     Measure.TOKENS_OUT: "tokens_out",
@@ -163,7 +164,10 @@ class Metered:
 
     def dump(self) -> list[Any]:
         """Give the state as plain values."""
-        return [(tuple(arm), asdict(row)) for arm, row in self.rows.items()]
+        return [
+            (tuple(arm), {name: _short(value) for name, value in asdict(row).items()})
+            for arm, row in self.rows.items()
+        ]
 
     @classmethod
     def load(cls, state: list[Any]) -> Metered:
@@ -171,5 +175,15 @@ class Metered:
         metered = cls()
         for arm, row in state:
             sketch = Counter(row.pop("sketch"))
-            metered.rows[ArmKey(*arm)] = Row(sketch=sketch, **row)
+            sums = {name: _whole(value) for name, value in row.items()}
+            metered.rows[ArmKey(*arm)] = Row(sketch=sketch, **sums)
         return metered
+
+
+def _short(value: Any) -> Any:
+    """Write a sum that has no place in 64 bits as text; what producers claim may be any."""
+    return str(value) if isinstance(value, int) and abs(value) >= _STORED else value
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, str) else value

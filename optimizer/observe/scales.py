@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from optimizer.errors import DecodeFailed
 from optimizer.judgements import MOST_VALUE, Judge
+from optimizer.observe.values import real
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,7 +56,8 @@ class Scales:
         if isinstance(raw, bool):
             good = raw if score is None else raw == score.higher_is_better
             return MOST_VALUE * good
-        if raw is None:
+        number = real(raw)  # JSON may hold integers too long for a double
+        if number is None:
             raise DecodeFailed(
                 "unmapped_score",
                 f"{name[:_SHOWN]} is {label[:_SHOWN]!r}: declare what this label stands for, such "
@@ -65,10 +67,10 @@ class Scales:
         if score is None or score.min is None or score.max is None:
             raise DecodeFailed(
                 "unmapped_score",
-                f"{name[:_SHOWN]} is {raw:g}: declare its scale, such as "
+                f"{name[:_SHOWN]} is {number:g}: declare its scale, such as "
                 f"{{name: {name[:_SHOWN]}, min: 0, max: 1}}, in the list scores (OPTIMIZER_SCORES)",
             )
-        return _on_scale(raw, score, score.min, score.max)
+        return _on_scale(number, score, score.min, score.max)
 
     def judge(self, name: str, otherwise: Judge = Judge.CODE) -> Judge:
         """Give who gives a score, as declared."""

@@ -185,6 +185,19 @@ def test_one_damaged_record_does_not_spoil_the_others() -> None:
     assert [each.reason for each in decoded(refusal.body).refused] == ["not_protobuf"]
 
 
+@pytest.mark.parametrize("label", [b"\x0a", b"\x21", b"\x0a\x05", b"\x10"])
+def test_a_value_that_breaks_off_breaks_nothing(label: bytes) -> None:
+    request = a_request(a_log({NAME: "faithfulness"}))
+    record = request.resource_logs[0].scope_logs[0].log_records[0].SerializeToString()
+    pair = b"\x0a" + _length(LABEL.encode()) + LABEL.encode() + b"\x12" + _length(label) + label
+    record += b"\x32" + _length(pair) + pair
+    scope = b"\x12" + _length(record) + record
+    resource = b"\x12" + _length(scope) + scope
+    read = decoded(b"\x0a" + _length(resource) + resource)
+    assert read.counts["log_records"] == 1
+    assert read.judgements == []
+
+
 def _length(content: bytes) -> bytes:
     length, head = len(content), bytearray()
     while length > 127:

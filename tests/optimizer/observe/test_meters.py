@@ -234,6 +234,23 @@ def test_tokens_cost_what_their_price_says_and_cached_ones_the_difference() -> N
     assert sums["billed"] == sums["sized"] == 0
 
 
+def test_sums_that_nobody_has_are_kept_to_the_unit_and_stop_nothing() -> None:
+    claimed = {"cumulative": False, "total": 10**18, "rate_pusd": 2_500_000}
+    points = [
+        a_point(1, at, stream=b"i" * 16, measure=Measure.TOKENS_IN, **claimed) for at in range(50)
+    ]
+    taken = Taken().take(*points)
+    resumed = meters.load(
+        msgspec.msgpack.decode(msgspec.msgpack.encode(meters.dump(taken.meters)), strict=False)
+    )
+    assert {at: pane.rows for at, pane in resumed.open.items()} == {
+        at: pane.rows for at, pane in taken.meters.open.items()
+    }
+    assert sum(row.cost_pusd for pane in resumed.open.values() for row in pane.rows.values()) == (
+        50 * 10**18 * 2_500_000
+    )
+
+
 def test_a_price_that_is_not_known_is_not_zero() -> None:
     points = [a_point(3, 60), a_point(3, 60, stream=b"i" * 16, measure=Measure.TOKENS_IN)]
     (pane,) = Taken().take(*points).meters.seal("p", 1 << 40)

@@ -54,6 +54,8 @@ def test_values_and_labels_become_millionths(
         pytest.param("stars", 0, "", "absurd_score", id="below it"),
         pytest.param("stars", math.nan, "", "absurd_score", id="no number"),
         pytest.param("stars", math.inf, "", "absurd_score", id="no end"),
+        pytest.param("stars", 10**400, "", "absurd_score", id="no double holds it"),
+        pytest.param("unheard of", -(10**400), "", "unmapped_score", id="nor without a scale"),
     ],
 )
 def test_what_nobody_declared_is_refused_with_the_way_out(
