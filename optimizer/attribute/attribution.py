@@ -132,7 +132,9 @@ class Attribution:
     def told(self) -> Iterator[Coverage]:
         """Give the coverage that has changed since this was asked last."""
         yield from self.covered.told()
-        self.covered.forget((self.latest_ns - self._rules.keep_ns) // PANE_NS)
+        # How far the fastest partition is ahead is chance; the final watermark is no time.
+        reached_ns = min(self.watermark_ns, self.latest_ns)
+        self.covered.forget((reached_ns - self._rules.keep_ns) // PANE_NS)
 
     def _advance(self, mark: Mark) -> Iterator[Pane | Mark | Unattributed]:
         self.marks[mark.partition] = max(mark.watermark_ns, self.marks.get(mark.partition, -1))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from optimizer.attribute.attribution import MOST_WAITING
+from optimizer.attribute.attribution import MOST_WAITING, Attribution
 from optimizer.attribute.coverage import Scored
 from optimizer.judgements import Judge
 from optimizer.panes import AT, FINAL_NS
@@ -181,6 +181,19 @@ def test_coverage_tells_calls_and_scores_of_the_arms_of_scored_routes() -> None:
         Scored("helpful", "llm", 1),
     )
     assert (first.share, second.share) == (0.25, 0.0)
+
+
+def test_a_partition_that_is_days_ahead_makes_no_coverage_forgotten() -> None:
+    day_s = 86_400
+    steps = (call(5), score(7, trace=1), beat(100), score(110, key=("t/s/r", "a", 0, "")))
+    slow = items_of("slow", [*steps, beat(200)])
+    fast = items_of("fast", [beat(300), beat(3 * day_s)])
+    attribution = Attribution(RULES, ["slow", "fast"])
+    told = []
+    for item in [*fast, *slow]:
+        list(attribution.take(item))
+        told += attribution.told()
+    assert [(one.calls, one.most.scores) for one in told][-1] == (1, 2)
 
 
 def test_every_judgement_is_accounted_for() -> None:
