@@ -24,6 +24,7 @@ from optimizer.errors import DecodeFailed, InvalidEvent
 from optimizer.events import FeedbackEvent, Order, Score
 from optimizer.observe.columns import RecordKind
 from optimizer.observe.observer import Decoded, Refusal
+from optimizer.observe.values import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 OURS = ("score", "alert", "order")
 SHOWN_KEYS = 12
+SHOWN_LETTERS = 60  # of each; as many as are told of any dead letter
 
 
 class OutsideReader:
@@ -112,7 +114,7 @@ class OutsideReader:
             return read_call(content, around.time)
         if is_feedback(content):
             return self._feedback.read(body, content, around.time)
-        names = ", ".join(sorted(content)[:SHOWN_KEYS])
+        names = ", ".join(clean(name)[:SHOWN_LETTERS] for name in sorted(content)[:SHOWN_KEYS])
         raise DecodeFailed("unknown_event", f"nobody reads an object with {names or 'no members'}")
 
     def _own(self, body: bytes) -> Decoded:

@@ -281,6 +281,7 @@ def test_what_is_wrong_with_an_anomaly_is_said(
     [
         ({"b": 1, "a": 2}, "unknown_event", "a, b"),
         ({}, "unknown_event", "no members"),
+        ({"a\nb " + "secret " * 999: 1}, "unknown_event", "a-b " + "secret " * 8),
         (5, "unknown_event", "int"),
         ([["a"]], "unknown_event", "list"),
         ({"type": "Trace", "data": {}}, "unknown_event", "data, type"),
