@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Self
+from datetime import UTC, datetime
+from typing import Any, Self
 
 from connectors.api import rendering
 from connectors.api.progress import Progress
@@ -14,10 +15,8 @@ from optimizer.decisions import OptimizationDecision
 from optimizer.findings import Finding, FindingStatus
 from optimizer.observe.columns import DeadLetter
 from optimizer.observe.observer import Ledger
+from optimizer.panes import FINAL_NS
 from optimizer.windows import WindowSummary
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _MOST_COVERED = 10  # routes whose coverage is told
 
@@ -34,7 +33,8 @@ class Console:
         self.counts: Counter[str] = Counter()
         self.rules: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
-        self.ledgers: dict[str, Mapping[str, int]] = {}
+        self.ledgers: dict[str, Ledger] = {}
+        self._open: set[str] = set()  # ids of the findings that were counted
         self.covered: dict[str, dict[str, Coverage]] = {}
         self._render = rendering.as_json if output == "json" else rendering.as_line
         self._windows = windows
@@ -65,12 +65,15 @@ class Console:
             case Coverage():
                 self.covered.setdefault(output.route, {})[output.arm] = output
             case Ledger():
-                self.ledgers[output.partition] = output.counts
+                self.ledgers[output.partition] = output
 
     def _count(self, said: Finding | OptimizationDecision) -> None:
         match said:
-            case Finding(status=FindingStatus.OPEN) if said.seen == said.since:
+            case Finding(status=FindingStatus.OPEN) if said.id not in self._open:
+                self._open.add(said.id)
                 self.rules[said.rule] += 1
+            case Finding(status=FindingStatus.CLOSED):
+                self._open.discard(said.id)
             case OptimizationDecision():
                 self.statuses[said.status] += 1
 
@@ -79,9 +82,25 @@ class Console:
         findings = ", ".join(f"{rule} {count}" for rule, count in sorted(self.rules.items()))
         decisions = ", ".join(f"{name} {count}" for name, count in sorted(self.statuses.items()))
         sys.stderr.write(
-            f"\n{self._account()} in {seconds:.1f} s\n"
+            f"\n{self._account()} in {seconds:.1f} s\n{self._as_of()}"
             f"findings:  {findings or 'none'}\ndecisions: {decisions or 'none'}\n"
             f"{self._coverage()}"
+        )
+
+    def _as_of(self) -> str:
+        """Tell of what the ledgers count, unless they are complete.
+
+        They come when a minute has passed, and go on where an earlier run stopped.
+        """
+        if not self.ledgers:
+            return "counted:   nothing yet: no minute has passed\n"
+        watermark_ns = min(ledger.watermark_ns for ledger in self.ledgers.values())
+        if watermark_ns >= FINAL_NS:
+            return ""
+        until = datetime.fromtimestamp(watermark_ns // 1_000_000_000, UTC)
+        return (
+            f"counted:   records to scores since the first start, as of {until:%Y-%m-%d %H:%M}; "
+            "what came later follows, the rest is this run's\n"
         )
 
     def _coverage(self) -> str:
@@ -103,8 +122,8 @@ class Console:
 
     def _account(self) -> str:
         total: Counter[str] = Counter()
-        for counts in self.ledgers.values():
-            total.update(counts)
+        for ledger in self.ledgers.values():
+            total.update(ledger.counts)
         parts = [
             f"{total['records']:,} records",
             f"{total['counted'] + total['corrected']:,} calls",

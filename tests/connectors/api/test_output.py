@@ -10,13 +10,20 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from connectors.api.console import Console
 from connectors.api.progress import Progress
 from connectors.logs.sqlite import SqliteLog
 from connectors.publisher import DECISIONS, FINDINGS
+from optimizer.findings import FindingStatus, Severity
+from optimizer.observe.observer import Ledger
+from optimizer.panes import FINAL_NS
+from tests.builders import START, a_finding
 from tests.command_line import ENVIRONMENT, ROOT, llm_optimizer, start
 
 PROGRAM = [sys.executable, "-m", "dataflows.main"]
@@ -166,3 +173,35 @@ def test_an_error_takes_the_moving_line_away(recording: Path) -> None:
     os.close(ours)
     assert process.returncode == 1
     assert shown.endswith(f"{CLEAR}llm-optimizer: the output: No space left on device\r\n")
+
+
+def account_after(capsys: pytest.CaptureFixture[str], *outputs: object) -> list[str]:
+    with Console("table", "none") as console:
+        for output in outputs:
+            console.watch(output)
+    return capsys.readouterr().err.splitlines()[1:]
+
+
+def test_an_account_of_a_run_says_since_when_and_until_when_it_counts(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    minute = Ledger("input", 1_790_000_040_000_000_000, {"records": 4, "counted": 30})
+    account, counted, *_ = account_after(capsys, minute)
+    assert account.startswith("4 records, 30 calls in ")
+    assert counted == (
+        "counted:   records to scores since the first start, as of 2026-09-21 14:14; "
+        "what came later follows, the rest is this run's"
+    )
+    assert account_after(capsys)[1] == "counted:   nothing yet: no minute has passed"
+    whole = minute._replace(watermark_ns=FINAL_NS)
+    assert not any(line.startswith("counted") for line in account_after(capsys, whole))
+
+
+def test_an_account_counts_a_finding_once_also_one_noticed_later_than_it_began(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told_late = a_finding(rule="external_latency", seen=START + timedelta(minutes=1))
+    worse = replace(told_late, seen=START + timedelta(minutes=2), severity=Severity.CRITICAL)
+    over = replace(worse, status=FindingStatus.CLOSED, until=worse.seen)
+    *_, findings, _ = account_after(capsys, told_late, worse, over)
+    assert findings == "findings:  external_latency 1"
