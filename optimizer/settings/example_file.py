@@ -54,6 +54,15 @@ SCORE: Mapping[str, Any] = {
     "judge": "llm",
 }
 
+SOURCE: Mapping[str, Any] = {
+    "source": "otlp_spans",
+    "tenant": "acme",
+    "tenant_attribute": "tenant.id",
+    "stamps": None,
+    "sampling_factor": 10,
+    "tail_sampled": False,
+}
+
 # What YAML reads as the same text without quotes.
 BARE = re.compile(
     r"(?!(?:true|false|null|yes|no|on|off|y|n)\Z)[a-z][\w./-]*(://[\w./-]*)?", re.IGNORECASE
@@ -62,8 +71,8 @@ WIDTH = 100
 
 
 def example() -> str:
-    """Write the example: YAML that sets every knob to its default, and a route in comments."""
-    lists = {"routes": ROUTE, "scores": SCORE}
+    """Write the example: YAML of every default, and in comments an item of each list."""
+    lists = {"routes": ROUTE, "scores": SCORE, "sources": SOURCE}
     listed = [line for name in lists for line in _member(name, TREE[name], [lists[name]], "")]
     shown = ["", "# For example:", *(f"# {line}" for line in listed)]
     return "\n".join([HEAD, *_section(TREE, as_mapping(Settings()), ""), *shown, ""])

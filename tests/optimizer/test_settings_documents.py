@@ -65,6 +65,12 @@ def test_the_route_in_the_example_can_be_taken_as_it_stands() -> None:
     assert SCHEMA.is_valid(mapping)
 
 
+@pytest.mark.parametrize("name", ["scores", "sources"])
+def test_an_item_of_a_list_in_the_example_is_whole(name: str) -> None:
+    mapping = yaml.safe_load(example_route())
+    assert mapping[name] == as_mapping(validate(mapping))[name]
+
+
 def test_the_schema_can_be_written() -> None:
     assert json.loads(json.dumps(schema())) == schema()
 
