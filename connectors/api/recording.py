@@ -49,6 +49,11 @@ def import_files(options: argparse.Namespace) -> int:
         f"{counts.undated:,} without a time\n"
         f"replay it: llm-optimizer replay {destination}\n"
     )
+    if counts.guessed:
+        sys.stderr.write(
+            f"{counts.guessed:,} without a time were read as traces: if they hold another signal, "
+            "say so with --signal, or in the file's name, such as x.metrics.pb\n"
+        )
     return 0
 
 

@@ -41,12 +41,14 @@ class ImportCounts:
         files: Files read.
         records: Messages in them, each a record now; one of two signals is two.
         undated: Messages without any time: empty, or unreadable; a replay tells which.
+        guessed: Those of them whose signal nothing told: no JSON, no word in their file's name.
         bytes: Undecoded bytes of all records.
     """
 
     files: int
     records: int
     undated: int
+    guessed: int
     bytes: int
 
 
@@ -55,6 +57,7 @@ class _Survey(NamedTuple):
 
     times: array[int]
     records: int
+    guessed: int
     bytes: int
 
 
@@ -153,6 +156,7 @@ class _File:
         self.path = path
         self._signal = signal
         self._named = _kind_named(path.name)
+        self._is_guessed = signal is None and self._named is None
         self._reached = reached
 
     def messages(self) -> Iterator[bytes]:
@@ -167,29 +171,38 @@ class _File:
         """Tell what a message is to be read as."""
         if self._signal is not None:
             return (self._signal,)
-        if message.lstrip()[:1] == b"{":
+        if _is_json(message):
             return kinds_of(message)
-        return (self._named,)
+        return (self._named or RecordKind.OTLP,)
+
+    def is_guessed(self, message: bytes) -> bool:
+        """Tell whether nothing says what a message is, so that it is read as traces."""
+        return self._is_guessed and not _is_json(message)
 
 
-def _kind_named(name: str) -> RecordKind:
-    """Tell what the name of a file says that it holds; traces when it says nothing."""
+def _is_json(message: bytes) -> bool:
+    return message.lstrip()[:1] == b"{"
+
+
+def _kind_named(name: str) -> RecordKind | None:
+    """Tell what the name of a file says that it holds; None when it says nothing."""
     words = re.split(r"[^a-z]+", name.lower())
-    return next((kind for word, kind in _NAMED.items() if word in words), RecordKind.OTLP)
+    return next((kind for word, kind in _NAMED.items() if word in words), None)
 
 
 def _survey(file: _File, latest_ns: Callable[[RecordKind, bytes], int | None]) -> _Survey:
     """Read a file once, for the times and the counts."""
     times = array("q")
-    records = size = 0
+    records = guessed = size = 0
     for message in file.messages():
         kinds = file.kinds(message)
         told = (latest_ns(kind, message) for kind in kinds)
         dated = [time for time in told if time is not None and 0 <= time < _TIMES_END]
         times.append(max(dated, default=UNDATED))
+        guessed += not dated and file.is_guessed(message)
         records += len(kinds)
         size += len(message)
-    return _Survey(times, records, size)
+    return _Survey(times, records, guessed, size)
 
 
 def _total(surveys: list[_Survey]) -> ImportCounts:
@@ -197,6 +210,7 @@ def _total(surveys: list[_Survey]) -> ImportCounts:
         files=len(surveys),
         records=sum(survey.records for survey in surveys),
         undated=sum(survey.times.count(UNDATED) for survey in surveys),
+        guessed=sum(survey.guessed for survey in surveys),
         bytes=sum(survey.bytes for survey in surveys),
     )
 

@@ -199,7 +199,7 @@ def test_a_folder_is_imported_in_the_order_of_time_without_hidden_files(tmp_path
     expected = [COMPACT[1], REQUESTS[0], COMPACT[2]]
     assert [record.body for record in RecordingReader(destination)] == expected
     size = sum(map(len, expected))
-    assert counts == ImportCounts(files=4, records=3, undated=0, bytes=size)
+    assert counts == ImportCounts(files=4, records=3, undated=0, guessed=0, bytes=size)
 
 
 def test_an_import_is_a_recording_of_one_partition_with_inferred_stamps(source, destination):

@@ -213,8 +213,14 @@ def test_prices_that_cannot_be_read_are_told_before_anything_runs(shell: Shell, 
 def test_the_signal_of_imported_files_may_be_told(shell: Shell) -> None:
     sample = ROOT / "tests/samples/metrics/litellm_1.106.2.pb"
     shutil.copy(sample, shell.folder / "points.pb")
-    assert shell("import", "points.pb", "spans").code == 0
-    assert shell("import", "points.pb", "metrics", "--signal", "metrics").code == 0
+    taken_for_traces = shell("import", "points.pb", "spans")
+    assert taken_for_traces.code == 0
+    assert taken_for_traces.errors == (
+        "1 without a time were read as traces: if they hold another signal, say so with --signal, "
+        "or in the file's name, such as x.metrics.pb\n"
+    )
+    told = shell("import", "points.pb", "metrics", "--signal", "metrics")
+    assert (told.code, told.errors) == (0, "")
     kinds = [
         {record.kind for record in RecordingReader(shell.folder / name)}
         for name in ("spans", "metrics")
