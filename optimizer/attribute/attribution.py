@@ -286,8 +286,8 @@ _DETAILS = {
     "ambiguous_score": "the calls that {name} may be about are of different routes, arms or "
     "revisions: name the call's span or response, or echo its route and arm",
     "unresolved_score": "no call that {name} may be about was seen within {wait:.0f} s of it "
-    "(attribution.wait_secs): name a span, trace or response that telemetry shows, "
-    "or echo the call's route and arm",
+    "(attribution.wait_secs), or it was one too many to be found (attribution.max_calls): name a "
+    "span, trace or response that telemetry shows, or echo the call's route and arm",
 }
 
 
