@@ -58,7 +58,9 @@ def load_judgements(body: bytes, source: SourceSettings) -> tuple[Judgement, ...
         found = tuple(map(_read, _DECODER.decode(body)))
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise DecodeFailed("not_judgements", str(error)) from error
-    others = {one.tenant for one in found} - {source.tenant}
+    routes = (one.key[0] for one in found if one.key)
+    others = {one.tenant for one in found} | {route.partition("/")[0] for route in routes}
+    others -= {source.tenant}
     if others and source.tenant_attribute is None:
         wanted = f"must be {source.tenant}, as {source.source} is"
         raise DecodeFailed(

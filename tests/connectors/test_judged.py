@@ -27,7 +27,7 @@ JUDGEMENTS = st.builds(
     trace=LINK,
     span=LINK,
     response=LINK,
-    key=st.none() | st.tuples(WORDS, WORDS, st.integers(0, 2**40), WORDS),
+    key=st.none() | st.tuples(WORDS.map("acme/{}".format), WORDS, st.integers(0, 2**40), WORDS),
     slot=st.integers(-1, 199),
     body=st.just(b"what the user said"),
     kind=st.just(int(RecordKind.SCORE)),
@@ -61,3 +61,6 @@ def test_nobody_judges_calls_of_another_tenant() -> None:
     assert [found.name for found in decoder.decode(own, KeyTable()).judgements] == ["thumbs"]
     with pytest.raises(DecodeFailed, match="another_tenant: tenant is other: must be acme"):
         decoder.decode(own._replace(body=dump_judgements([one])), KeyTable())
+    echoed = one._replace(tenant="acme", key=("other/shop/answer", "b", 0, ""))
+    with pytest.raises(DecodeFailed, match="another_tenant: tenant is other: must be acme"):
+        decoder.decode(own._replace(body=dump_judgements([echoed])), KeyTable())
