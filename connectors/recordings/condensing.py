@@ -112,8 +112,11 @@ class _Source:
         partition = self._observer.partition
         before_ns = partition.watermark_ns
         self._decoder.said = None
-        letters = (item for _, item in self._observer.take(record) if isinstance(item, DeadLetter))
+        items = [item for _, item in self._observer.take(record)]
+        letters = [item for item in items if isinstance(item, DeadLetter)]
         self._left_out.update(letter.reason for letter in letters)
+        if letters and not self._decoder.said and record.kind in _WHOLE:
+            return  # nobody can read it, so nobody knows what it holds
         is_tick = partition.watermark_ns // PANE_NS != before_ns // PANE_NS
         yield from self._keep(record, before_ns, is_tick=is_tick)
         if is_tick:

@@ -108,7 +108,8 @@ class Disorder:
         return RecordKind.OTLP, self.rng.choice([*self.sent[-9:], "{}"]).encode()
 
     def broken(self) -> tuple[RecordKind, bytes]:
-        return self.rng.choice([(RecordKind.OTLP, b"secret"), (RecordKind.EVENT, b'{"secret":1}')])
+        kind = self.rng.choice([RecordKind.OTLP, RecordKind.METRICS, RecordKind.GAP])
+        return self.rng.choice([(kind, b"secret"), (RecordKind.EVENT, b'{"secret":1}')])
 
     def beat(self) -> tuple[RecordKind, bytes]:
         return self.rng.choice([RecordKind.HEARTBEAT, RecordKind.IDLE]), b""
