@@ -29,6 +29,7 @@ from optimizer.attribute.owners import (
     beyond_shares,
     least_of_each,
     owner_of,
+    share_of,
     with_own_links,
 )
 from optimizer.attribute.runs import Run, Runs
@@ -215,7 +216,8 @@ class Attribution:
         """Tell which scores have waited long enough, or are the oldest of too many that wait."""
         late: Mask = scores["count_ns"] + self._rules.wait_ns < given_up_ns
         left = np.flatnonzero(unknown & ~late)
-        share = max(MOST_WAITING // self._rules.tenants, 1)
+        there = len(np.unique(scores["tenant"][left]))
+        share = share_of(MOST_WAITING, self._rules.tenants, there)
         late[left[beyond_shares(scores["tenant"][left], share)]] = True
         left = left[~late[left]]
         late[left[: max(len(left) - MOST_WAITING, 0)]] = True
@@ -237,7 +239,7 @@ class Attribution:
         names = [owner_of(key) for key in keys]
         owners, codes = np.unique(names, return_inverse=True)
         most = self._rules.findable
-        share = max(most // self._rules.tenants, 1)
+        share = share_of(most, self._rules.tenants, len(owners))
         rows = least_of_each(rows, codes[rows["key"]], share, most)
         run = Run(with_own_links(rows, owners.tolist(), codes[rows["key"]]), keys, pane)
         self.counts["findable"] += len(run.rows)

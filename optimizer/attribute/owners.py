@@ -44,6 +44,11 @@ def with_own_links(rows: Rows, owners: Sequence[str], which: Codes) -> Rows:
     return own
 
 
+def share_of(room: int, declared: int, there: int) -> int:
+    """Give each tenant's share of some room; a trusted source may name more than the settings."""
+    return max(room // max(declared, there), 1)
+
+
 def least_of_each(calls: Rows, owners: Codes, share: int, most: int) -> Rows:
     """Give the calls of each owner whose trace mixes to the least, `share` of each, `most` of all.
 

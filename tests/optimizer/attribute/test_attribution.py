@@ -226,3 +226,10 @@ def test_of_more_scores_than_may_wait_the_oldest_are_set_aside() -> None:
     many = [score(2, trace=5, identity=number) for number in range(2, MOST_WAITING + 2)]
     said = told(score(1, 0.5, trace=5, identity=1), *many, beat(20))
     assert said.reasons() == ["unresolved_score"]
+
+
+def test_a_tenant_that_only_telemetry_names_is_not_crowded_out_by_another() -> None:
+    flood = [score(2, trace=5, identity=n, tenant="loud") for n in range(2, MOST_WAITING + 3)]
+    said = told(score(1, 0.5, trace=1, identity=1), *flood, beat(20), call(25, 1), beat(50))
+    assert said.sums() == [(20, "a", 1, 0.5)]
+    assert set(said.reasons()) == {"unresolved_score"}
