@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from optimizer.settings import ScoreSettings
 
 _SHOWN = 80
+_MOST_LABEL = 40  # characters; a longer text may be what somebody wrote, and is not repeated
 
 
 class Scales:
@@ -57,11 +58,17 @@ class Scales:
             good = raw if score is None else raw == score.higher_is_better
             return MOST_VALUE * good
         number = real(raw)  # JSON may hold integers too long for a double
+        if number is None and len(label) > _MOST_LABEL:
+            raise DecodeFailed(
+                "unmapped_score",
+                f"{name[:_SHOWN]} is a text of {len(label)} characters: if it is a label, declare "
+                "what it stands for in the list scores (OPTIMIZER_SCORES)",
+            )
         if number is None:
             raise DecodeFailed(
                 "unmapped_score",
-                f"{name[:_SHOWN]} is {label[:_SHOWN]!r}: declare what this label stands for, such "
-                f"as {{name: {name[:_SHOWN]}, labels: {{{label[:_SHOWN]}: 1}}}}, in the list "
+                f"{name[:_SHOWN]} is {label!r}: declare what this label stands for, such "
+                f"as {{name: {name[:_SHOWN]}, labels: {{{label}: 1}}}}, in the list "
                 "scores (OPTIMIZER_SCORES)",
             )
         if score is None or score.min is None or score.max is None:

@@ -66,6 +66,12 @@ def test_what_nobody_declared_is_refused_with_the_way_out(
     assert refused.value.reason == reason
 
 
+def test_what_somebody_wrote_is_not_repeated() -> None:
+    with pytest.raises(DecodeFailed, match="a text of 50 characters") as refused:
+        SCALES.value("comment", None, "the answer quoted my address, 12 Elm Street, again")
+    assert "Elm Street" not in str(refused.value)
+
+
 @given(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9), st.floats(0, 1))
 def test_a_scale_keeps_order_and_stays_between_worst_and_best(
     one: float, other: float, share: float
