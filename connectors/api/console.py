@@ -19,6 +19,15 @@ from optimizer.panes import FINAL_NS
 from optimizer.windows import WindowSummary
 
 _MOST_COVERED = 10  # routes whose coverage is told
+_TOLD = {  # what else became of calls and scores; `shadowed` are another producer's
+    "scores": "scores",
+    "duplicate": "duplicate",
+    "repeated_scores": "repeated scores",
+    "shadowed": "shadowed",
+    "late": "late",
+    "unsigned": "unsigned stamps",
+    "badly_signed": "badly signed stamps",
+}
 
 
 class Console:
@@ -130,8 +139,6 @@ class Console:
         ]
         if total["points_counted"]:
             parts.append(f"{total['points_counted']:,} metric points")
-        parts += [
-            f"{total[name]:,} {name}" for name in ("scores", "duplicate", "late") if total[name]
-        ]
+        parts += [f"{total[name]:,} {words}" for name, words in _TOLD.items() if total[name]]
         parts += [f"{count:,} {name}" for name, count in sorted(self.counts.items())]
         return ", ".join(parts)

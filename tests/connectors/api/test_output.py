@@ -205,3 +205,15 @@ def test_an_account_counts_a_finding_once_also_one_noticed_later_than_it_began(
     over = replace(worse, status=FindingStatus.CLOSED, until=worse.seen)
     *_, findings, _ = account_after(capsys, told_late, worse, over)
     assert findings == "findings:  external_latency 1"
+
+
+def test_an_account_tells_what_became_of_calls_and_scores_that_do_not_count(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    counts = {"records": 9, "shadowed": 13, "duplicate": 5, "late": 2, "unsigned": 1}
+    scores = Ledger("attribution", FINAL_NS, {"scores": 4, "repeated_scores": 1})
+    account, *_ = account_after(capsys, Ledger("input", FINAL_NS, counts), scores)
+    assert account.startswith(
+        "9 records, 0 calls, 4 scores, 5 duplicate, 1 repeated scores, 13 shadowed, 2 late, "
+        "1 unsigned stamps in "
+    )
