@@ -10,6 +10,7 @@ from connectors.otlp import OtlpDecoder
 from connectors.otlp.evaluations import EvaluationReader
 from connectors.otlp.metrics import MetricsDecoder
 from connectors.outside import OutsideReader, owned, told
+from connectors.pointed import load_points
 from optimizer.errors import DecodeFailed
 from optimizer.observe.columns import Record, RecordKind
 from optimizer.observe.identify import claims_of
@@ -68,7 +69,14 @@ class RecordDecoder:
                 return told(owned(read_event(body), self._source), body)
             case RecordKind.LOGS:
                 return self._evaluations.decode(body)
-            case RecordKind.JUDGED:
-                return Decoded(None, (), {}, judgements=load_judgements(body, self._source))
+            case RecordKind.JUDGED | RecordKind.POINTED:
+                return self._recorded(record.kind, body)
             case kind:
                 raise DecodeFailed("not_available_yet", f"{kind.name.lower()} records are not read")
+
+    def _recorded(self, kind: RecordKind, body: bytes) -> Decoded:
+        """Read what was decoded when it was recorded."""
+        if kind is RecordKind.JUDGED:
+            return Decoded(None, (), {}, judgements=load_judgements(body, self._source))
+        points = load_points(body, self._source)
+        return Decoded(None, (), {"points": len(points)}, points=points)

@@ -14,6 +14,7 @@ import zstandard
 
 from connectors.codecs import to_json
 from connectors.judged import dump_judgements
+from connectors.pointed import dump_points
 from optimizer.judgements import Judge, Judgement
 from optimizer.observe.columns import RecordKind
 from tests.benchmarks.otlp_load import SECOND_NS, START_NS, Load, messages
@@ -22,6 +23,7 @@ from tests.connectors import sentinel_shapes, test_feedback, test_telemetry_even
 from tests.connectors.test_claimed_tenants import a_score
 from tests.connectors.test_evaluations import GOOD, a_log, a_request
 from tests.connectors.test_otlp_paths import request
+from tests.optimizer.observe.test_meters import a_point
 from tests.otlp_oracle import as_json
 
 if TYPE_CHECKING:
@@ -81,6 +83,7 @@ def wholes() -> dict[RecordKind, list[bytes]]:
         RecordKind.ORDER: [to_json(an_order()), to_json(an_order(timestamp=NOW))],
         RecordKind.ALERT: [to_json(an_alert()), to_json(an_alert(timestamp=NOW))],
         RecordKind.JUDGED: [dump_judgements([judged, judged])],
+        RecordKind.POINTED: [dump_points([a_point(3, 5), a_point(4, 9, failed=True)])],
         RecordKind.GAP: [b'{"gone":3}'],
     }
 

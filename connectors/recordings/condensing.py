@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from connectors.codecs import to_json
 from connectors.judged import dump_judgements
+from connectors.pointed import dump_points
 from optimizer.events import Alert, Order
 from optimizer.observe.columns import Block, Columns, DeadLetter, Record, RecordKind, join
 from optimizer.panes import PANE_NS
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 BLOCK_ROWS = 1 << 16  # a block that has as many is full
 _BEATS = {RecordKind.HEARTBEAT, RecordKind.IDLE}
-# These hold numbers, names and orders, and no words of prompts or answers: they are kept whole.
-_WHOLE = {RecordKind.COLUMNS, RecordKind.METRICS, RecordKind.GAP, RecordKind.END}
+# These hold numbers only: they are kept whole.
+_WHOLE = {RecordKind.COLUMNS, RecordKind.GAP, RecordKind.END}
 _EVENTS = {Alert: RecordKind.ALERT, Order: RecordKind.ORDER}
 
 
@@ -143,7 +144,7 @@ class _Source:
         elif said:
             if said.columns is not None:
                 yield from self._gather(record, said.columns, before_ns)
-            if is_tick or said.events or not self._is_timely(record, said):
+            if is_tick or said.events or said.points or not self._is_timely(record, said):
                 yield from self.flush()
             yield from _facts(record, said)
 
@@ -175,6 +176,8 @@ def _facts(record: Record, said: Decoded) -> Iterator[Record]:
     """Give the scores of a record as numbers, and its alerts and orders without free text."""
     if said.judgements:
         yield record._replace(kind=RecordKind.JUDGED, body=dump_judgements(said.judgements))
+    if said.points:
+        yield record._replace(kind=RecordKind.POINTED, body=dump_points(said.points))
     for event in said.events:
         kind = _EVENTS[type(event.data)]
         yield record._replace(kind=kind, body=to_json(replace(event, metadata={})))

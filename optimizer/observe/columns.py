@@ -38,6 +38,7 @@ class RecordKind(IntEnum):
     EVENT = 11  # JSON of another system: feedback, a score, an anomaly, a CloudEvent
     GAP = 12  # JSON: how many records here hold nothing or are gone, by the name they count under
     JUDGED = 13  # scores that were decoded when they were recorded
+    POINTED = 14  # points of metrics that were decoded when they were recorded
 
 
 class Record(NamedTuple):
