@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -143,11 +144,15 @@ def test_partitions_that_are_added_while_it_runs_lose_no_call(
     topics.partitions = 3
     topics.send(records[half:])
     live.now_ns = end_of(records)
-    names = [f"{topics.spans}/{number}" for number in range(3)]
-    live.is_over = lambda: all(name in live.heard for name in names) and Live.is_over(live)
-    live.go()
     told = from_a_file(records, topics.settings, end_of(records))
-    mine, theirs = account(live.ledgers()), account(told.ledgers())
+    theirs = account(told.ledgers())
+    # What joins says at once how far time has come, so being heard does not mean being read.
+    live.is_over = lambda: account(live.ledgers()).get("spans", 0) >= theirs["spans"]
+    given_up = threading.Timer(120, live.stop.set)
+    given_up.start()
+    live.go()
+    given_up.cancel()
+    mine = account(live.ledgers())
     assert mine["spans"] == theirs["spans"]
     assert mine["counted"] + mine["corrected"] == theirs["counted"]
     assert not mine.get("late")
