@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from connectors.tenancy import refuse_others
 from optimizer.errors import DecodeFailed
 from optimizer.judgements import Judge, Judgement
 from optimizer.observe.columns import RecordKind
@@ -59,13 +60,8 @@ def load_judgements(body: bytes, source: SourceSettings) -> tuple[Judgement, ...
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise DecodeFailed("not_judgements", str(error)) from error
     routes = (one.key[0] for one in found if one.key)
-    others = {one.tenant for one in found} | {route.partition("/")[0] for route in routes}
-    others -= {source.tenant}
-    if others and source.tenant_attribute is None:
-        wanted = f"must be {source.tenant}, as {source.source} is"
-        raise DecodeFailed(
-            "another_tenant", f"tenant is {min(others)}: {wanted} (sources[].tenant)"
-        )
+    told = (one.tenant for one in found)
+    refuse_others({*told, *(route.partition("/")[0] for route in routes)}, source)
     return found
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from connectors.tenancy import refuse_others
 from optimizer.errors import DecodeFailed
 from optimizer.observe.histograms import LEAST_SCALE, MOST_BUCKETS, MOST_SCALE, Histogram
 from optimizer.observe.keys import CallKey
@@ -73,12 +74,7 @@ def load_points(body: bytes, source: SourceSettings) -> tuple[Point, ...]:
         found = tuple(map(_read, _DECODER.decode(body)))
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise DecodeFailed("not_points", str(error)) from error
-    others = {one.key.route.partition("/")[0] for one in found} - {source.tenant}
-    if others and source.tenant_attribute is None:
-        wanted = f"must be {source.tenant}, as {source.source} is"
-        raise DecodeFailed(
-            "another_tenant", f"tenant is {min(others)}: {wanted} (sources[].tenant)"
-        )
+    refuse_others((one.key.route.partition("/")[0] for one in found), source)
     return found
 
 

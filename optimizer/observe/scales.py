@@ -58,25 +58,8 @@ class Scales:
             good = raw if score is None else raw == score.higher_is_better
             return MOST_VALUE * good
         number = real(raw)  # JSON may hold integers too long for a double
-        if number is None and len(label) > _MOST_LABEL:
-            raise DecodeFailed(
-                "unmapped_score",
-                f"{name[:_SHOWN]} is a text of {len(label)} characters: if it is a label, declare "
-                "what it stands for in the list scores (OPTIMIZER_SCORES)",
-            )
-        if number is None:
-            raise DecodeFailed(
-                "unmapped_score",
-                f"{name[:_SHOWN]} is {label!r}: declare what this label stands for, such "
-                f"as {{name: {name[:_SHOWN]}, labels: {{{label}: 1}}}}, in the list "
-                "scores (OPTIMIZER_SCORES)",
-            )
-        if score is None or score.min is None or score.max is None:
-            raise DecodeFailed(
-                "unmapped_score",
-                f"{name[:_SHOWN]} is {number:g}: declare its scale, such as "
-                f"{{name: {name[:_SHOWN]}, min: 0, max: 1}}, in the list scores (OPTIMIZER_SCORES)",
-            )
+        if number is None or score is None or score.min is None or score.max is None:
+            raise _unmapped(name[:_SHOWN], number, label)
         return _on_scale(number, score, score.min, score.max)
 
     def judge(self, name: str, otherwise: Judge = Judge.CODE) -> Judge:
@@ -94,3 +77,17 @@ def _on_scale(raw: float, score: ScoreSettings, least: float, most: float) -> in
         )
     share = (raw - least) / (most - least)
     return round((share if score.higher_is_better else 1 - share) * MOST_VALUE)
+
+
+def _unmapped(name: str, number: float | None, label: str) -> DecodeFailed:
+    """Say what has to be declared before such a score can be read; a long text is not repeated."""
+    if number is not None:
+        wanted = f"is {number:g}: declare its scale, such as {{name: {name}, min: 0, max: 1}},"
+    elif len(label) > _MOST_LABEL:
+        wanted = (
+            f"is a text of {len(label)} characters: if it is a label, declare what it stands for"
+        )
+    else:
+        example = f"{{name: {name}, labels: {{{label}: 1}}}}"
+        wanted = f"is {label!r}: declare what this label stands for, such as {example},"
+    return DecodeFailed("unmapped_score", f"{name} {wanted} in the list scores (OPTIMIZER_SCORES)")
