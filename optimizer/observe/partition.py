@@ -140,7 +140,7 @@ class Partition:
             if point.time_ns <= limit
         ]
         dead = [
-            self._ahead(record, Part(point.time_ns, "is of", point.alone(), RecordKind.METRICS))
+            self._ahead(record, Part(point.time_ns, "is of", point.alone(), record.kind))
             for point in points
             if point.time_ns > limit
         ]

@@ -10,8 +10,11 @@ from connectors.decoding import RecordDecoder
 from connectors.pointed import dump_points, load_points
 from connectors.prices import open_prices
 from optimizer.errors import DecodeFailed
-from optimizer.observe.columns import Record, RecordKind
+from optimizer.observe.columns import DeadLetter, Record, RecordKind
 from optimizer.observe.keys import KeyTable
+from optimizer.observe.observer import Observer
+from optimizer.observe.partition import Partition
+from optimizer.observe.rules import StreamRules
 from optimizer.settings import SourceSettings, validate
 from tests.optimizer.observe.test_meters import a_point
 
@@ -64,3 +67,17 @@ def test_points_of_another_tenant_are_refused() -> None:
 def test_what_no_metric_can_say_is_refused(change: dict) -> None:
     with pytest.raises(DecodeFailed, match="not_points"):
         load_points(dump_points([a_point(3, 5)._replace(**change)]), SOURCE)
+
+
+def test_a_point_from_the_future_is_set_aside_as_what_it_came_as() -> None:
+    point = a_point(3, 5)
+    tenant = point.key.route.partition("/")[0]
+    settings = validate({"input": {"tenant": tenant}})
+    decoder = RecordDecoder(settings, open_prices(settings.prices), "p")
+    observer = Observer(Partition("p", StreamRules()), decoder, shards=1)
+    early = point.time_ns - 3600 * 1_000_000_000
+    record = Record("p", 0, early, RecordKind.POINTED, dump_points([point]))
+    (letter,) = [item for _, item in observer.take(record) if isinstance(item, DeadLetter)]
+    assert letter.reason == "future_timestamp"
+    again = decoder.decode(record._replace(kind=letter.kind, body=letter.body), KeyTable())
+    assert facts(again.points) == facts([point])
