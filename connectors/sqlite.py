@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from optimizer.errors import StorageFailed, UnknownVersion
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, Literal
+
+_PAUSE_SECS = 0.01  # between two tries to change the mode of a file
 
 VERSION = 1  # of all tables together, kept in the file's `user_version`
 
@@ -58,12 +61,24 @@ class Database:
             )
             try:
                 self._check_version()
-                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._write_ahead(timeout_secs)
                 self._connection.execute(f"PRAGMA synchronous = {synchronous}")
                 self._connection.executescript(schema)
             except BaseException:
                 self._connection.close()
                 raise
+
+    def _write_ahead(self, timeout_secs: float) -> None:
+        """Change the file's mode; SQLite itself does not wait for others that do it now."""
+        for remaining in reversed(range(1 + int(timeout_secs / _PAUSE_SECS))):
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or remaining == 0:
+                    raise
+                time.sleep(_PAUSE_SECS)
+            else:
+                return
 
     def _check_version(self) -> None:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
