@@ -10,6 +10,10 @@ OptimizerError
 ├── BrokerRefused          a message broker that will not serve us; waiting does not help
 ├── RecordingInvalid       a recording that cannot be read or written
 ├── NotFound               something asked for by name is not there
+├── DocumentInvalid        a document with faults; lists all of them
+├── GatewayUnreachable     a gateway that does not answer; trying again may help
+├── GatewayRefused         a gateway that will not take a document; trying again does not help
+├── RevisionConflict       a gateway that holds another revision than expected
 └── NotAvailable           asked for, promised for later, not there yet
 """
 
@@ -72,3 +76,31 @@ class NotFound(OptimizerError):
 
 class NotAvailable(OptimizerError):
     """Something promised for later and not there yet."""
+
+
+class DocumentInvalid(OptimizerError):
+    """A document with faults; the message lists all of them, one a line."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class GatewayUnreachable(OptimizerError):
+    """A gateway that does not answer; trying again may help."""
+
+
+class GatewayRefused(OptimizerError):
+    """A gateway that will not take a document; trying again does not help."""
+
+
+class RevisionConflict(OptimizerError):
+    """A gateway that holds another revision than expected.
+
+    Attributes:
+        found: The revision that is there; 0 for none.
+    """
+
+    def __init__(self, message: str, found: int) -> None:
+        super().__init__(message)
+        self.found = found

@@ -1,4 +1,4 @@
-"""What comes in: feedback events, and the call, score, alert and order inside them.
+"""What comes in: feedback events, and the call, score, alert, order and report in them.
 
 Calls reach the hot path as columns (`optimizer.observe.columns`), never as objects; `Call` is the
 same facts for one call, used where calls are few: the slow path of decoding, tests, explanations.
@@ -153,19 +153,34 @@ class Alert:
 class OrderAction(StrEnum):
     """What an operator may order."""
 
+    APPROVE = "approve"
     REJECT = "reject"
     PAUSE = "pause"
     RESUME = "resume"
+    PIN = "pin"
+    UNPIN = "unpin"
+    ROLL_BACK = "roll_back"
+    STOP = "stop"
+    START = "start"
+
+
+EVERYWHERE = "*"  # as an order's route: every route there is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """An operator's command to one route.
+    """An operator's command to one route, or to all.
 
     Attributes:
-        route: The route it concerns.
-        action: What to do: reject a pending decision, pause the route's decisions, resume them.
-        decision_id: The decision to reject; `""` for the others.
+        route: The route it concerns; `tenant/service/*` for all of a service, `*` for all routes
+            (a stop or a start).
+        action: What to do. Approve or reject a pending decision; pause the route's decisions and
+            hold its rollout where it is, resume both; pin what is in force, so that nothing is
+            decided until it is unpinned; roll back the rollout, or the newest change; stop: return
+            to the incumbent and decide nothing until start.
+        decision_id: The decision to approve, reject or roll back; `""` for the others.
+        revision: The document revision whoever ordered it saw; None when none was looked at. An
+            order that saw another one than is in force is refused.
         author: Who ordered it.
         reason: Why; shown with what it causes.
     """
@@ -173,9 +188,42 @@ class Order:
     route: str
     action: OrderAction
     decision_id: str = ""
+    revision: int | None = None
     author: str = ""
     reason: str = ""
     kind: Literal["order"] = "order"
+
+
+class ReportOutcome(StrEnum):
+    """What became of a document at a gateway."""
+
+    APPLIED = "applied"  # it is in force there
+    FAILED = "failed"  # it could not be brought there, and trying again does not help
+    CONFLICT = "conflict"  # somebody else wrote there: the revision found is told
+    SEEN = "seen"  # the revision found when the actuator started, or later
+    MODEL_GONE = "model_gone"  # an arm's model is not served any more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What an actuator tells of a gateway. Success is what telemetry shows, not this.
+
+    Attributes:
+        route: The route.
+        outcome: What happened.
+        revision: The revision it is about; for a conflict or a look, the one found there.
+        gateway: Which gateway.
+        arm: The arm whose model is gone; `""` else.
+        detail: What the gateway said.
+    """
+
+    route: str
+    outcome: ReportOutcome
+    revision: int
+    gateway: str = ""
+    arm: str = ""
+    detail: str = ""
+    kind: Literal["report"] = "report"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +235,7 @@ class FeedbackEvent:
         timestamp: When it happened, aware UTC.
         source: Who sent it.
         event_type: What it is about.
-        data: The score, alert or order itself.
+        data: The score, alert, order or report itself.
         metadata: Free text pairs, kept as they came.
     """
 
@@ -195,7 +243,7 @@ class FeedbackEvent:
     timestamp: datetime
     source: EventSource
     event_type: EventType
-    data: Score | Alert | Order
+    data: Score | Alert | Order | Report
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 

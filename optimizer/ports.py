@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    from optimizer.documents import Document, Unit
+
 
 class Entry(NamedTuple):
     """One entry of a log.
@@ -94,3 +96,72 @@ class Vault(Protocol):
 
     def close(self) -> None:
         """Let go of what it holds; nothing may be called after."""
+
+
+class Capabilities(NamedTuple):
+    """What a gateway can do; what it cannot is told, never guessed.
+
+    Attributes:
+        name: What it is called in reports.
+        units: What an assignment can stick to.
+        stamps_slots: Its calls tell slot, arm and revision: shares are checked exactly.
+        stamps_revision: Its calls tell the revision; without that no step ever passes.
+        atomic: A document takes effect in one write.
+        leases: It returns to the incumbent by itself when a lease ends.
+        tells_replicas: `observe` gives the revision of each replica.
+    """
+
+    name: str
+    units: frozenset[Unit]
+    stamps_slots: bool
+    stamps_revision: bool
+    atomic: bool
+    leases: bool
+    tells_replicas: bool
+
+
+class Write(NamedTuple):
+    """One write of several, in order.
+
+    Attributes:
+        what: What is written, in plain words.
+        mix: Share of each arm once it is done, by id.
+    """
+
+    what: str
+    mix: Mapping[str, float]
+
+
+class Gateway(Protocol):
+    """What brings a document to the calls. Applying twice is applying once.
+
+    Errors: `GatewayUnreachable` may be tried again; `GatewayRefused` not; `RevisionConflict` says
+    which revision is there instead of the expected one.
+    """
+
+    def capabilities(self) -> Capabilities:
+        """Tell what it can do."""
+
+    def read(self, route: str) -> Document | None:
+        """Give the document in force, None where there is none."""
+
+    def plan(self, document: Document) -> Sequence[Write]:
+        """Give the writes that would bring a document there, and the mixes they pass through."""
+
+    def apply(self, document: Document, expected: int, key: str) -> None:
+        """Bring a document there.
+
+        A repeat with the same key does nothing. An older revision than is there, or a document
+        other than the one that is there under its revision, is refused as a conflict.
+
+        Args:
+            document: What shall be in force.
+            expected: The revision that is there; 0 for none.
+            key: Names the attempt: the same for the same document.
+        """
+
+    def observe(self, route: str) -> Mapping[str, int | None]:
+        """Give the revision each replica runs, by its name; None where that is not known."""
+
+    def revert(self, route: str, expected: int) -> None:
+        """Let the incumbent of the document in force serve all, until the next document."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from optimizer.documents import SLOTS
 from optimizer.settings.faults import shown
 from optimizer.simulate.incidents import IncidentKind
-from optimizer.simulate.users import SLOTS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

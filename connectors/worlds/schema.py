@@ -19,10 +19,10 @@ from pydantic import (
     model_validator,
 )
 
+from optimizer.documents import Unit
 from optimizer.settings.faults import shown
 from optimizer.settings.routes import ARM
 from optimizer.simulate.incidents import IncidentKind
-from optimizer.simulate.users import Unit
 from optimizer.simulate.worlds import Dialect
 
 if TYPE_CHECKING:

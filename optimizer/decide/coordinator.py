@@ -41,12 +41,14 @@ def obey(
             return replace(docket, paused=False), ()
         case OrderAction.REJECT:
             if docket.pending is None or docket.pending.id != order.decision_id:
-                return docket, (_refused(event.id, order, at),)
+                return docket, (_refused(event.id, order, at, _not_pending(order)),)
             arm = docket.pending.candidate
             words = ": ".join(filter(None, (f"rejected by {order.author or '?'}", order.reason)))
             docket, cancelled = cancel_pending(docket, at, words)
             docket = replace(docket, refused=arm, refused_at=at)
             return docket, (cancelled,) if cancelled else ()
+        case action:
+            return docket, (_refused(event.id, order, at, f"{action} is not carried out yet."),)
 
 
 def consider(
@@ -80,7 +82,11 @@ def _decide(
     return docket, (*((superseded,) if superseded else ()), *statuses)
 
 
-def _refused(event_id: str, order: Order, at: datetime) -> Finding:
+def _not_pending(order: Order) -> str:
+    return f"No decision {order.decision_id or '(none named)'} of this route is pending."
+
+
+def _refused(event_id: str, order: Order, at: datetime, detail: str) -> Finding:
     return Finding(
         id=finding_id(order.route, event_id, "order_refused", at),
         route=order.route,
@@ -94,5 +100,5 @@ def _refused(event_id: str, order: Order, at: datetime) -> Finding:
         magnitude=Magnitude(value=0.0, reference=0.0, ratio=0.0, unit=""),
         confidence=0.0,
         title=f"An order to {order.action} was refused",
-        detail=f"No decision {order.decision_id or '(none named)'} of this route is pending.",
+        detail=detail,
     )

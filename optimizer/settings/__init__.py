@@ -23,6 +23,12 @@ from optimizer.settings.policy import (
     DecisionSettings,
     RiskProfile,
 )
+from optimizer.settings.rollout import (
+    AutonomySettings,
+    GatewayKind,
+    GatewaySettings,
+    RolloutSettings,
+)
 from optimizer.settings.routes import RouteSettings
 from optimizer.settings.scores import JudgeKind, ScoreSettings
 from optimizer.settings.sections import (
@@ -57,6 +63,7 @@ __all__ = [
     "ABTestConfig",
     "AttributionSettings",
     "Autonomy",
+    "AutonomySettings",
     "ConstraintSettings",
     "CostPerformanceConfig",
     "CountedProducer",
@@ -64,6 +71,8 @@ __all__ = [
     "DeadLetterSettings",
     "DecisionSettings",
     "DeploymentMode",
+    "GatewayKind",
+    "GatewaySettings",
     "InputSettings",
     "IntegrationSettings",
     "Items",
@@ -81,6 +90,7 @@ __all__ = [
     "RecoverySettings",
     "RewardWeights",
     "RiskProfile",
+    "RolloutSettings",
     "RouteSettings",
     "ScoreSettings",
     "SentinelSettings",

@@ -17,6 +17,7 @@ from optimizer.settings.policy import (
     ConstraintSettings,
     DecisionSettings,
 )
+from optimizer.settings.rollout import AutonomySettings, GatewaySettings, RolloutSettings
 from optimizer.settings.routes import RouteSettings
 from optimizer.settings.scores import ScoreSettings
 from optimizer.settings.sections import (
@@ -57,7 +58,10 @@ class Settings:
             Choice(Autonomy, frozenset({Autonomy.GUARD, Autonomy.APPROVE, Autonomy.AUTO})),
         ),
     )
+    autonomy_by: AutonomySettings = field(default_factory=AutonomySettings)
     decisions: DecisionSettings = field(default_factory=DecisionSettings)
+    rollout: RolloutSettings = field(default_factory=RolloutSettings)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
     constraints: ConstraintSettings = field(default_factory=ConstraintSettings)
     prices: PriceSettings = field(default_factory=PriceSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)

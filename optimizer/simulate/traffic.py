@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from optimizer.documents import Unit
 from optimizer.simulate.arrivals import MINUTE_NS, SECOND_NS, Arrivals
 from optimizer.simulate.incidents import IncidentKind, concerning, levels, nanoseconds
 from optimizer.simulate.outcomes import Asked
 from optimizer.simulate.randomness import stream
-from optimizer.simulate.users import Unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

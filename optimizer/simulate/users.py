@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from optimizer.documents import SLOTS
 from optimizer.simulate.incidents import nanoseconds
 from optimizer.simulate.randomness import mixed
 
@@ -20,16 +20,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-SLOTS = 200
 PAUSE = timedelta(minutes=30)  # a user who comes back later begins a new conversation
-
-
-class Unit(StrEnum):
-    """What an assignment to an arm sticks to."""
-
-    USER = "user"
-    CONVERSATION = "conversation"
-    CALL = "call"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

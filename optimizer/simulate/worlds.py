@@ -7,9 +7,10 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
+from optimizer.documents import Unit
 from optimizer.models import TaskType
 from optimizer.simulate.load import Load
-from optimizer.simulate.users import Unit, Users
+from optimizer.simulate.users import Users
 
 if TYPE_CHECKING:
     from datetime import datetime

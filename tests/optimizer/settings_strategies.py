@@ -122,13 +122,16 @@ def another(knob: Knob) -> Any:
     """A value in a knob's range that is not its default."""
     match knob.kind:
         case Number() as kind:
-            return knob.default + (1 if kind.whole else 0.01)
+            start = max(kind.least or 0, kind.above or 0) if knob.default is None else knob.default
+            return start + (1 if kind.whole else 0.01)
         case Choice() as kind:
             return next(name for name in kind.allowed if name != knob.default)
         case Switch():
             return not knob.default
         case Names():
             return ["another"]
+        case Text(pattern=r"[0-9a-fA-F]{64}"):
+            return 64 * "5"
         case _:
             return "another"
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from optimizer.documents import SLOTS
 from optimizer.simulate.arrivals import MINUTE_NS
-from optimizer.simulate.users import SLOTS, Users, arms_by_slot, slots
+from optimizer.simulate.users import Users, arms_by_slot, slots
 
 CALLS = 100_000
 UNTOLD = np.full(CALLS, -1)

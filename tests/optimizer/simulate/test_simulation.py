@@ -6,6 +6,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from optimizer.documents import Unit
 from optimizer.models import Arm, ModelConfig
 from optimizer.simulate.arrivals import MINUTE_NS, Rhythmic, Traced
 from optimizer.simulate.calls import ERROR_TYPES, FAILURES, NAMES, SimulatedCalls
@@ -13,7 +14,7 @@ from optimizer.simulate.incidents import IncidentKind, nanoseconds
 from optimizer.simulate.load import Load
 from optimizer.simulate.quantities import Judged, Lognormal, Recorded, RecordedScores
 from optimizer.simulate.simulation import simulate, start_ns
-from optimizer.simulate.users import Unit, Users
+from optimizer.simulate.users import Users
 from optimizer.simulate.worlds import Cell
 from tests.optimizer.simulate.a_world import a_route, a_world, an_arm, an_incident
 

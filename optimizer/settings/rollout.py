@@ -1,0 +1,181 @@
+"""The sections that say how changes are carried out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from optimizer.documents import Unit
+from optimizer.settings.kinds import Choice, Number, Switch, Text
+from optimizer.settings.knobs import knob
+from optimizer.settings.policy import Autonomy
+
+DAY_SECS = 86_400
+LEVEL = Choice(Autonomy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutonomySettings:
+    """What `autonomy` is for changes of one kind; a change of several takes the least."""
+
+    model: Autonomy | None = field(
+        default=None, metadata=knob("Changes of the model", LEVEL, null=True, later=True)
+    )
+    prompt: Autonomy | None = field(
+        default=None,
+        metadata=knob("Changes of the prompt or its version", LEVEL, null=True, later=True),
+    )
+    parameters: Autonomy | None = field(
+        default=None,
+        metadata=knob("Changes of temperature and the like", LEVEL, null=True, later=True),
+    )
+    cache: Autonomy | None = field(
+        default=None,
+        metadata=knob("Switching the cache on or off", LEVEL, null=True, later=True),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutSettings:
+    """How a change is brought to traffic; ladder and margins follow decisions.risk_profile."""
+
+    unit: Unit = field(
+        default=Unit.CONVERSATION,
+        metadata=knob("What an assignment sticks to", Choice(Unit), later=True),
+    )
+    least_step_secs: int | None = field(
+        default=None,
+        metadata=knob(
+            "Least time of each step; null for the risk profile's",
+            Number(least=60, most=7 * DAY_SECS, whole=True),
+            unit="s",
+            null=True,
+            later=True,
+        ),
+    )
+    max_step_secs: int = field(
+        default=DAY_SECS,
+        metadata=knob(
+            "Time after which a step that proves nothing is undone",
+            Number(least=600, most=30 * DAY_SECS, whole=True),
+            unit="s",
+            later=True,
+        ),
+    )
+    holdback_pct: float = field(
+        default=5.0,
+        metadata=knob(
+            "Traffic that stays with the old arm while the change is watched",
+            Number(least=0.5, most=50),
+            unit="%",
+            later=True,
+        ),
+    )
+    cooling_secs: int = field(
+        default=3600,
+        metadata=knob(
+            "How long the holdback is kept after the last step",
+            Number(least=60, most=30 * DAY_SECS, whole=True),
+            unit="s",
+            later=True,
+        ),
+    )
+    require_quality: bool = field(
+        default=True,
+        metadata=knob(
+            "Whether changes of model, prompt or parameters must be shown to keep quality",
+            Switch(),
+            later=True,
+        ),
+    )
+    provider_noise_sd: float = field(
+        default=0.08,
+        metadata=knob(
+            "How much the log latency of another provider wanders by itself",
+            Number(least=0, most=2),
+            later=True,
+        ),
+    )
+    max_error_rate_pct: float | None = field(
+        default=None,
+        metadata=knob(
+            "Failed calls at which a candidate is undone at once; null for the larger of 5 % and "
+            "three times the incumbent's",
+            Number(above=0, below=100),
+            unit="%",
+            null=True,
+            later=True,
+        ),
+    )
+    max_latency_ms: float | None = field(
+        default=None,
+        metadata=knob(
+            "A candidate with more than 5 % of calls slower is undone at once; null for the larger "
+            "of 3000 ms and three times the incumbent's p95",
+            Number(above=0),
+            unit="ms",
+            null=True,
+            later=True,
+        ),
+    )
+
+
+class GatewayKind(StrEnum):
+    """What brings documents to the calls."""
+
+    NONE = "none"
+    MEMORY = "memory"
+    DOCUMENTS = "documents"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings:
+    """What brings documents to the calls."""
+
+    kind: GatewayKind = field(
+        default=GatewayKind.NONE,
+        metadata=knob(
+            "Nothing, a gateway in memory to try things, or documents that gateways and clients "
+            "follow as files and over HTTP",
+            Choice(GatewayKind),
+            later=True,
+        ),
+    )
+    documents_dir: str = field(
+        default="documents",
+        metadata=knob("Folder that documents are published to", Text(), later=True),
+    )
+    http_host: str = field(
+        default="127.0.0.1",
+        metadata=knob("Address that documents are served on", Text(), later=True),
+    )
+    http_port: int | None = field(
+        default=None,
+        metadata=knob(
+            "Port that documents are served on; null serves files only",
+            Number(least=0, most=65_535, whole=True),
+            null=True,
+            later=True,
+        ),
+    )
+    signing_key: str | None = field(
+        default=None,
+        repr=False,
+        metadata=knob(
+            "Ed25519 private key that signs documents, 64 hexadecimal digits; best given as the "
+            "variable OPTIMIZER_GATEWAY__SIGNING_KEY",
+            Text(pattern=r"[0-9a-fA-F]{64}", rule="64 hexadecimal digits"),
+            null=True,
+            secret=True,
+            later=True,
+        ),
+    )
+    lease_secs: int = field(
+        default=300,
+        metadata=knob(
+            "How long a step of a rollout holds when nobody renews it",
+            Number(least=30, most=DAY_SECS, whole=True),
+            unit="s",
+            later=True,
+        ),
+    )
