@@ -24,9 +24,10 @@ import msgspec
 from connectors import schemas
 from connectors.alerts import check_alert
 from connectors.bounds import check_bounds
+from connectors.reports import check_report
 from optimizer.decisions import OptimizationDecision
 from optimizer.errors import DecodeFailed, InvalidEvent
-from optimizer.events import Alert, CloudEvent, FeedbackEvent, Order, OrderAction, Score
+from optimizer.events import Alert, CloudEvent, FeedbackEvent, Order, OrderAction, Report, Score
 from optimizer.findings import NAMESPACE, Finding
 from optimizer.windows import WindowSummary
 
@@ -144,14 +145,16 @@ def check_event(event: FeedbackEvent) -> None:
     """Refuse an event that contradicts itself.
 
     Raises:
-        InvalidEvent: A score outside [0, 1], an alert as `check_alert` refuses it, or a rejection
-            that does not say of what.
+        InvalidEvent: A score outside [0, 1], an alert or report as `check_alert` or `check_report`
+            refuses it, or a rejection that does not say of what.
     """
     match event.data:
         case Score(value=value) if not 0 <= value <= 1:
             raise InvalidEvent(f"FeedbackEvent: data.value is {value:g}: must be in [0, 1]")
         case Alert():
             check_alert(event, event.data)
+        case Report():
+            check_report(event, event.data)
         case Order(action=OrderAction.REJECT, decision_id=""):
             raise InvalidEvent('FeedbackEvent: data.decision_id is "": a rejection names one')
 

@@ -65,7 +65,7 @@ class RecordDecoder:
                 return self._outside.decode(record, table)
             case RecordKind.METRICS:
                 return self._metrics.decode(body)
-            case RecordKind.SCORE | RecordKind.ALERT | RecordKind.ORDER:
+            case RecordKind.SCORE | RecordKind.ALERT | RecordKind.ORDER | RecordKind.REPORT:
                 return told(owned(read_event(body), self._source), body)
             case RecordKind.LOGS:
                 return self._evaluations.decode(body)

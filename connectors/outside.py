@@ -21,7 +21,7 @@ from connectors.sentinel import Around, is_anomaly, read_anomaly
 from connectors.signatures import check_signature
 from connectors.telemetry_events import CallSpan, as_request, is_call, read_call
 from optimizer.errors import DecodeFailed, InvalidEvent
-from optimizer.events import FeedbackEvent, Order, Score
+from optimizer.events import FeedbackEvent, Order, Report, Score
 from optimizer.observe.columns import RecordKind
 from optimizer.observe.observer import Decoded, Refusal
 from optimizer.observe.values import clean
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from optimizer.observe.keys import KeyTable
     from optimizer.settings import Settings, SourceSettings
 
-OURS = ("score", "alert", "order")
+OURS = ("score", "alert", "order", "report")
 SHOWN_KEYS = 12
 SHOWN_LETTERS = 60  # of each; as many as are told of any dead letter
 
@@ -121,6 +121,8 @@ class OutsideReader:
         event = owned(read_event(body), self._source)
         if isinstance(event.data, Order):
             raise DecodeFailed("order_from_outside", "orders are given by order records alone")
+        if isinstance(event.data, Report):
+            raise DecodeFailed("report_from_outside", "reports are told by report records alone")
         return told(event, body)
 
 

@@ -1,4 +1,4 @@
-"""What waits for the end of its minute: orders and alerts, and whom an alert concerns.
+"""What waits for the end of its minute: orders, reports and alerts, and whom an alert concerns.
 
 Both act at the end of a minute, in the order of their time, so that no order of arrival can matter.
 One that comes late acts when it came, by the time of the partition it came in: how far the other
@@ -19,6 +19,7 @@ from optimizer.events import (
     FeedbackEvent,
     Heard,
     Order,
+    Report,
     nanoseconds,
 )
 from optimizer.panes import Served, service_of, shard_of, unnamed_route
@@ -93,7 +94,7 @@ class Directory:
         nobody shows it.
 
         Args:
-            event: An order, or an alert.
+            event: An order, a report or an alert.
             routes: The routes that are known here.
             end_ns: The end of the minute.
         """
@@ -114,14 +115,16 @@ def _by_time(event: FeedbackEvent) -> tuple[Any, str, bytes]:
     return event.timestamp, event.id, msgspec.json.encode(event.data)
 
 
+_KINDS: dict[str, type[Alert | Order | Report]] = {"alert": Alert, "order": Order, "report": Report}
+
+
 def _event(encoded: bytes) -> FeedbackEvent:
     content: dict[str, Any] = msgspec.msgpack.decode(encoded)
-    kind: type[Alert | Order] = Alert if content["data"]["kind"] == "alert" else Order
     return FeedbackEvent(
         id=content["id"],
         timestamp=content["timestamp"],
         source=EventSource(content["source"]),
         event_type=EventType(content["event_type"]),
-        data=msgspec.convert(content["data"], kind),
+        data=msgspec.convert(content["data"], _KINDS[content["data"]["kind"]]),
         metadata=content["metadata"],
     )

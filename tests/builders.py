@@ -23,6 +23,8 @@ from optimizer.events import (
     FeedbackEvent,
     Order,
     OrderAction,
+    Report,
+    ReportOutcome,
 )
 from optimizer.findings import (
     Evidence,
@@ -206,6 +208,19 @@ def an_order(action: OrderAction = OrderAction.REJECT, **changes) -> FeedbackEve
         source=EventSource.USER,
         event_type=EventType.FEEDBACK,
         data=Order(**({"route": ROUTE, "action": action, "author": "ada"} | changes)),
+    )
+
+
+def a_report(outcome: ReportOutcome = ReportOutcome.APPLIED, **changes) -> FeedbackEvent:
+    """A gateway that has the third document of the builders' route."""
+    at = changes.pop("timestamp", START)
+    event_id = changes.pop("id", "report-1")
+    return FeedbackEvent(
+        id=event_id,
+        timestamp=at,
+        source=EventSource.SYSTEM,
+        event_type=EventType.METRIC,
+        data=Report(**({"route": ROUTE, "outcome": outcome, "revision": 3} | changes)),
     )
 
 

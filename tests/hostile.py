@@ -18,7 +18,7 @@ from connectors.pointed import dump_points
 from optimizer.judgements import Judge, Judgement
 from optimizer.observe.columns import RecordKind
 from tests.benchmarks.otlp_load import SECOND_NS, START_NS, Load, messages
-from tests.builders import an_alert, an_order
+from tests.builders import a_report, an_alert, an_order
 from tests.connectors import sentinel_shapes, test_feedback, test_telemetry_events
 from tests.connectors.test_claimed_tenants import a_score
 from tests.connectors.test_evaluations import GOOD, a_log, a_request
@@ -81,6 +81,7 @@ def wholes() -> dict[RecordKind, list[bytes]]:
         RecordKind.EVENT: [*objects, b"[" + b",".join(objects) + b"]"],
         RecordKind.SCORE: [to_json(a_score("acme/shop/answer"))],
         RecordKind.ORDER: [to_json(an_order()), to_json(an_order(timestamp=NOW))],
+        RecordKind.REPORT: [to_json(a_report()), to_json(a_report(timestamp=NOW))],
         RecordKind.ALERT: [to_json(an_alert()), to_json(an_alert(timestamp=NOW))],
         RecordKind.JUDGED: [dump_judgements([judged, judged])],
         RecordKind.POINTED: [dump_points([a_point(3, 5), a_point(4, 9, failed=True)])],

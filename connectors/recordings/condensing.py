@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from connectors.codecs import to_json
 from connectors.judged import dump_judgements
 from connectors.pointed import dump_points
-from optimizer.events import Alert, Order
+from optimizer.events import Alert, Order, Report
 from optimizer.observe.columns import Block, Columns, DeadLetter, Record, RecordKind, join
 from optimizer.panes import PANE_NS
 
@@ -29,7 +29,7 @@ BLOCK_ROWS = 1 << 16  # a block that has as many is full
 _BEATS = {RecordKind.HEARTBEAT, RecordKind.IDLE}
 # These hold numbers only: they are kept whole.
 _WHOLE = {RecordKind.COLUMNS, RecordKind.GAP, RecordKind.END}
-_EVENTS = {Alert: RecordKind.ALERT, Order: RecordKind.ORDER}
+_EVENTS = {Alert: RecordKind.ALERT, Order: RecordKind.ORDER, Report: RecordKind.REPORT}
 
 
 class Listening:
@@ -173,7 +173,7 @@ class _Source:
 
 
 def _facts(record: Record, said: Decoded) -> Iterator[Record]:
-    """Give the scores of a record as numbers, and its alerts and orders without free text."""
+    """Give the scores of a record as numbers, and its other events without free text."""
     if said.judgements:
         yield record._replace(kind=RecordKind.JUDGED, body=dump_judgements(said.judgements))
     if said.points:

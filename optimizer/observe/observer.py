@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol
 import msgspec
 
 from optimizer.errors import DecodeFailed, InvalidEvent
-from optimizer.events import ALL_ROUTES, Alert, FeedbackEvent, Heard, Order, nanoseconds
+from optimizer.events import ALL_ROUTES, Alert, FeedbackEvent, Heard, Order, Report, nanoseconds
 from optimizer.judgements import ATTRIBUTION, Judged, Judgement, Seen
 from optimizer.observe.columns import Block, DeadLetter, Record, RecordKind
 from optimizer.observe.hearing import heard, is_ahead, is_over
@@ -51,7 +51,7 @@ class Decoded(NamedTuple):
         columns: The calls; None in a record that cannot hold any.
         refused: What was meant for us but cannot be used.
         counts: What was seen, by name: `spans`, `other_spans`, `unpriced`, ...
-        events: Alerts and orders.
+        events: Alerts, orders and reports.
         judgements: Scores.
         points: Data points of metrics.
     """
@@ -212,8 +212,8 @@ class Observer:
         match event.data:
             case Alert():
                 yield from self._take_alert(record, event)
-            case Order():
-                self.partition.counts["orders"] += 1
+            case Order() | Report():
+                self.partition.counts[f"{event.data.kind}s"] += 1
                 target = self._dealing.shard(event.data.route)
                 yield target, heard(event, self.partition.watermark_ns)
 

@@ -19,7 +19,16 @@ from hypothesis import given, settings, strategies as st
 from connectors.codecs import cloud_event, from_json, json_schema, plain, read_event, to_json
 from optimizer.decisions import DecisionStatus, OptimizationDecision
 from optimizer.errors import DecodeFailed, InvalidEvent
-from optimizer.events import Alert, CloudEvent, FeedbackEvent, Order, OrderAction, Score
+from optimizer.events import (
+    Alert,
+    CloudEvent,
+    FeedbackEvent,
+    Order,
+    OrderAction,
+    Report,
+    ReportOutcome,
+    Score,
+)
 from optimizer.findings import Finding, FindingStatus, Severity
 from optimizer.models import ModelConfig, ModelPerformanceProfile
 from optimizer.observe.columns import DeadLetter, RecordKind
@@ -69,6 +78,15 @@ PLAIN = {
         **dict.fromkeys(("value", "baseline", "threshold"), st.none() | NUMBERS),
         confidence=st.none() | st.floats(0, 1).map(rounded),
         samples=st.integers(0, 2**63 - 1),
+    ),
+    Report: st.builds(
+        Report,
+        route=st.builds("a{}/b{}/{}c".format, *[LINES.map(lambda text: text.replace("/", ""))] * 3),
+        outcome=st.sampled_from(ReportOutcome),
+        revision=st.integers(0, 2**31 - 1),
+        gateway=LINES,
+        arm=LINES.map("arm{}".format),
+        detail=LINES,
     ),
     Score: st.builds(Score, route=TEXTS, arm=TEXTS, value=st.floats(0, 1).map(rounded)),
 }
@@ -137,6 +155,15 @@ def one_of(type_, **changes):
 
     given = {name: value(hint) for name, hint in hints.items() if name not in changes}
     return type_(**given, **changes)
+
+
+REPORT = {
+    "kind": "report",
+    "route": "a/b/c",
+    "outcome": "seen",
+    "revision": 3,
+    "arm": "",
+}
 
 
 def event_json(**changes):
@@ -234,6 +261,13 @@ def test_what_json_cannot_hold_is_refused_by_the_name_of_its_field(value, fault)
         ({"data": {"kind": "order", "action": "explode"}}, r"data\.order\.action: .*'reject'"),
         ({"data": {"kind": "order", "action": "reject"}}, r'data\.decision_id is "": '),
         ({"data": {"kind": "order"}}, r"data\.order\.action: Field required"),
+        ({"data": {**REPORT, "route": "a/b"}}, r"data\.route must be tenant/service/route"),
+        ({"data": {**REPORT, "outcome": "gone"}}, r"data\.report\.outcome: .*'model_gone'"),
+        ({"data": {**REPORT, "outcome": "model_gone"}}, r'data\.arm is "": a model that is gone'),
+        ({"data": {**REPORT, "detail": "x" * 401}}, r"data\.detail must be printable, at most 400"),
+        ({"data": {**REPORT, "gateway": "a\n"}}, r"data\.gateway must be printable"),
+        ({"data": {**REPORT, "revision": -1}}, r"data\.revision must be in 0 to 2147483647"),
+        ({"id": "i" * 401, "data": REPORT}, r"id must have at most 400 letters"),
         ({"timestamp": "2026-11-20T14:05:00"}, r"timestamp: .*must end in Z or in an offset"),
         ({"timestamp": "2026-11-20"}, r"timestamp: .*must end in Z or in an offset"),
         ({"timestamp": "9999-12-31T23:59:59-23:59"}, r"timestamp: .*years 1 to 9999"),

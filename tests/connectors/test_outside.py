@@ -29,6 +29,7 @@ from optimizer.events import (
 from optimizer.observe.columns import Record, RecordKind
 from optimizer.observe.keys import KeyTable
 from optimizer.settings import validate
+from tests.builders import a_report
 from tests.connectors.sentinel_shapes import (
     ALERT,
     ALERT_ID,
@@ -385,12 +386,13 @@ def test_an_alert_of_another_tenant_is_refused(kind: RecordKind) -> None:
     assert reasons == ["another_tenant"]
 
 
-def test_our_scores_are_read_among_events_and_orders_are_not() -> None:
+def test_our_scores_are_read_among_events_and_orders_and_reports_are_not() -> None:
     score = replace(SAID, data=Score(route="acme/shop/answer", arm="a", value=0.5))
     (judged,) = decoded(json.dumps(json.loads(to_json(score))).encode()).judgements
     assert (judged.key, judged.value) == (("acme/shop/answer", "a", 0, ""), 500_000)
     order = replace(SAID, data=Order(route="acme/shop/answer", action=OrderAction.PAUSE))
     assert refused(json.loads(to_json(order)))[0] == "order_from_outside"
+    assert refused(json.loads(to_json(a_report())))[0] == "report_from_outside"
 
 
 def test_a_signed_webhook_is_taken_and_a_forged_one_refused() -> None:

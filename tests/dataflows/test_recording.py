@@ -25,7 +25,7 @@ from optimizer.settings import KafkaSettings, validate
 from tests.brokers.broker import Broker
 from tests.brokers.fixtures import brokers
 from tests.brokers.reading import send
-from tests.builders import ROUTE, START, an_alert, an_order
+from tests.builders import ROUTE, START, a_report, an_alert, an_order
 from tests.command_line import llm_optimizer, start
 from tests.dataflows.the_job import run, settings_of, source_of
 from tests.otlp_lines import SECOND_NS, Lines
@@ -92,7 +92,7 @@ class Disorder:
         makers = (
             [self.calls] * 12
             + [self.beat] * 4
-            + [self.metrics, self.repeat, self.broken, self.event] * 2
+            + [self.metrics, self.repeat, self.broken, self.event, self.event] * 2
         )
         kind, body = self.rng.choice(makers)()
         return Record(partition, self.offsets[partition], self.now_ns, kind, body)
@@ -128,10 +128,16 @@ class Disorder:
         )
         alert = replace(an_alert(id=number, timestamp=at), metadata={"comment": "secret"})
         order = an_order(OrderAction.PAUSE, id=number, timestamp=at)
+        report = replace(a_report(id=number, timestamp=at), metadata={"comment": "secret"})
         if self.sent and self.rng.random() < 0.5:
             return RecordKind.EVENT, self.langfuse(number)
         kind, event = self.rng.choice(
-            [(RecordKind.SCORE, score), (RecordKind.EVENT, alert), (RecordKind.ORDER, order)]
+            [
+                (RecordKind.SCORE, score),
+                (RecordKind.EVENT, alert),
+                (RecordKind.ORDER, order),
+                (RecordKind.REPORT, report),
+            ]
         )
         return kind, to_json(event)
 
@@ -185,7 +191,8 @@ def test_disorder_of_every_kind_is_recorded_to_the_same_decisions(
     for ledger in columns.ledgers().values():
         kept.update(ledger)
     assert any(b"/metered/" in window for window in raw.windows())
-    names = ("counted", "corrected", "duplicate", "late", "judgements", "alerts", "orders")
+    uses = ("counted", "corrected", "duplicate", "late")
+    names = (*uses, "judgements", "alerts", "orders", "reports")
     assert [kept[name] for name in names] == [total[name] for name in names]
     assert min(total[name] for name in names) > 0, total
     left_out = {

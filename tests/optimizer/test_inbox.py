@@ -7,7 +7,7 @@ import pytest
 from optimizer.events import Heard, nanoseconds
 from optimizer.inbox import Directory, Inbox
 from optimizer.panes import Served, service_of, shard_of
-from tests.builders import START, an_alert, an_order, minutes_later
+from tests.builders import START, a_report, an_alert, an_order, minutes_later
 
 SHARDS = 8
 KNOWN = ("acme/shop/answer", "acme/shop/ask", "acme/shopping/answer", "other/shop/answer")
@@ -46,9 +46,12 @@ def test_what_is_due_later_waits_and_survives_being_stored():
     late = an_alert(timestamp=minutes_later(0.5))
     inbox.put(due(late, minutes_later(3)))
     inbox.put(due(an_order(timestamp=minutes_later(1))))
+    report = a_report(timestamp=minutes_later(1.5))
+    inbox.put(due(report))
     assert inbox.take(end(1)) == []
     stored = Inbox.load(inbox.dump())
-    assert [event.id for event in stored.take(end(2))] == ["order-1"]
+    order, told = stored.take(end(2))
+    assert (order.id, told) == ("order-1", report)
     assert stored.take(end(3)) == []
     assert stored.take(end(4)) == [late]
 
@@ -95,7 +98,8 @@ def test_a_service_is_known_from_its_first_pane_on_whenever_the_notice_comes():
 def test_an_event_that_names_a_route_concerns_it_alone():
     named = an_alert(route="acme/shop/answer")
     assert directory(0).concerned(named, KNOWN, end(1)) == {"acme/shop/answer"}
-    assert directory(0).concerned(an_order(), KNOWN, end(1)) == {"acme/shop/answer"}
+    for event in (an_order(), a_report()):
+        assert directory(0).concerned(event, KNOWN, end(1)) == {"acme/shop/answer"}
 
 
 def test_orders_of_version_1_are_read():

@@ -10,7 +10,7 @@ from optimizer.inbox import Directory
 from optimizer.panes import FINAL_NS, Mark, Served
 from optimizer.settings import validate
 from optimizer.shard import Shard
-from tests.builders import PriceList, an_alert, an_order, minutes_later
+from tests.builders import PriceList, a_report, an_alert, an_order, minutes_later
 
 PARTITIONS = ("a", "b")
 
@@ -78,6 +78,7 @@ def a_life(seed):
                         an_order(timestamp=moment, id=event_id, decision_id="d"),
                         an_alert(timestamp=moment, id=event_id, route="acme/shop/answer"),
                         an_alert(timestamp=moment, id="both", value=float(number)),
+                        a_report(timestamp=moment, id=event_id),
                     ]
                 )
                 items.append(heard(event, reached))

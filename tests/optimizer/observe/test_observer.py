@@ -31,11 +31,12 @@ from optimizer.observe.partition import Partition
 from optimizer.observe.rules import StreamRules
 from optimizer.panes import AT, FINAL_NS, Mark, Pane, shard_of
 from optimizer.summaries import instant
+from tests.builders import a_report
 
 SECOND = 1_000_000_000
 START = 1_800_000_000 * SECOND
 SHARDS = 4
-EVENTS = {RecordKind.SCORE, RecordKind.ALERT, RecordKind.ORDER}
+EVENTS = {RecordKind.SCORE, RecordKind.ALERT, RecordKind.ORDER, RecordKind.REPORT}
 
 
 class CallsDecoder:
@@ -120,7 +121,7 @@ def test_what_cannot_be_read_is_set_aside_with_reason_and_bytes_and_the_rest_goe
         (RecordKind.OTLP, b"odd", "bad_ids"),
         (RecordKind.SCORE, b"{}", "invalid_event"),
         (RecordKind.ORDER, b"\xff\xfe", "not_json"),
-        (RecordKind.REPORT, b"later", "not_available_yet"),
+        (RecordKind.METRICS, b"later", "not_available_yet"),
         (RecordKind.COLUMNS, b"no block", "not_columns"),
     ]
     for offset, (kind, body, reason) in enumerate(wanted):
@@ -160,6 +161,14 @@ def test_an_order_goes_to_the_shard_of_its_route() -> None:
     ((target, item),) = an_observer().take(record(RecordKind.ORDER, event(order, 3), 3))
     assert target == f"shard-{shard_of('t/s/r2', SHARDS)}"
     assert item.event.data == order
+
+
+def test_a_report_goes_to_the_shard_of_its_route_and_counts_from_its_own_time() -> None:
+    report, observer = a_report(timestamp=instant(START + 3 * SECOND)), an_observer()
+    ((target, item),) = observer.take(record(RecordKind.REPORT, to_json(report), 3))
+    assert target == f"shard-{shard_of(report.data.route, SHARDS)}"
+    assert item == Heard(report, START + 3 * SECOND)
+    assert observer.partition.counts["reports"] == 1
 
 
 def test_a_stored_block_counts_as_its_records_did() -> None:
