@@ -16,39 +16,29 @@ from bytewax._bytewax import cli_main
 from bytewax.dataflow import Dataflow
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from connectors.decoding import RecordDecoder
-from connectors.prices import open_prices
 from connectors.vaults.memory import MemoryVault
 from connectors.vaults.sqlite import SqliteVault
-from dataflows.attribute import attribute, findable, rules_of as attribution_rules_of
+from dataflows.attribute import attribute
 from dataflows.control import control
 from dataflows.failures import recovery_explained
 from dataflows.observe import observe
+from dataflows.parts import Parts
 from dataflows.recovery import recovery_at
-from optimizer.attribute.attribution import Attribution
-from optimizer.controller import Controller
 from optimizer.decisions import OptimizationDecision
 from optimizer.findings import Finding
-from optimizer.inbox import Directory
 from optimizer.judgements import ATTRIBUTION
-from optimizer.observe.keys import limits_of
-from optimizer.observe.observer import EDGE, Observer
-from optimizer.observe.partition import Partition
-from optimizer.observe.rules import StreamRules
-from optimizer.panes import Weight
-from optimizer.shard import Shard
+from optimizer.observe.observer import EDGE
 from optimizer.windows import WindowSummary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from connectors.publisher import Publisher
     from dataflows.sources import One, Sources
     from optimizer.ports import Vault
-    from optimizer.settings import Settings, SourceSettings
+    from optimizer.settings import Settings
 
-SECOND_NS = 1_000_000_000
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
@@ -76,64 +66,18 @@ def build(job: Job, vault: Vault) -> Dataflow:
         job: What the job is made of.
         vault: Where the parts of its state that do not change are kept.
     """
-    settings, partitions = job.settings, tuple(job.source.partitions)
-    prices = open_prices(settings.prices)
-
-    def make_observer(partition: Partition) -> Observer:
-        partition.weight = weight_of(settings.source(partition.name))
-        decoder = RecordDecoder(settings, prices, partition.name)
-        return Observer(partition, decoder, settings.stream.shard_groups)
-
-    def make_shard(name: str) -> Shard:
-        waited_for = (*partitions, ATTRIBUTION)
-        declared = [route.route for route in settings.routes]
-        directory = Directory(name, declared, settings.stream.shard_groups)
-        controller = Controller(settings, prices)
-        limits = _limits(settings)
-        return Shard(name, controller, limits, waited_for, vault, directory=directory)
-
-    def make_attribution() -> Attribution:
-        return Attribution(attribution_rules_of(settings), partitions)
-
+    settings = job.settings
+    parts = Parts(settings, job.source.partitions, vault)
     flow = Dataflow("optimize")
     records = op.input("records", flow, job.source)
-    concerns = observe(records, rules_of(settings), vault, make_observer)
+    concerns = observe(records, parts.rules, vault, parts.observer)
     scoring = op.branch("scoring", concerns, lambda target: target[0] == ATTRIBUTION)
-    attributed = attribute(scoring.trues, make_attribution, settings.stream.shard_groups, vault)
+    attributed = attribute(scoring.trues, parts.attribution, settings.stream.shard_groups, vault)
     targets = op.merge("targets", scoring.falses, attributed)
     routed = op.branch("edge", targets, lambda target: target[0] == EDGE)
-    said = control(routed.falses, make_shard)
+    said = control(routed.falses, parts.shard)
     op.output("publish", op.merge("outputs", said, routed.trues), PublisherSink(job.publisher))
     return flow
-
-
-def rules_of(settings: Settings) -> StreamRules:
-    """Give the rules of event time that the settings ask for."""
-    stream = settings.stream
-    return StreamRules(
-        disorder_ns=round(stream.allowed_disorder_secs * SECOND_NS),
-        skew_ns=round(stream.max_skew_secs * SECOND_NS),
-        dedupe_ns=round(stream.dedupe_secs * SECOND_NS),
-        findable=findable(settings),
-        alert_ns=round(settings.sentinel.expiry_secs * SECOND_NS),
-        keys=limits_of(settings),
-    )
-
-
-def weight_of(source: SourceSettings) -> Weight:
-    """Give what the calls of a source stand for, to thousandths of a call."""
-    return Weight(round(1000 * source.sampling_factor), biased=source.tail_sampled)
-
-
-def _limits(settings: Settings) -> Callable[[str], float]:
-    limits: dict[str, float] = {}
-
-    def limit_ms(route: str) -> float:
-        if route not in limits:
-            limits[route] = settings.route(route).thresholds.latency_p95_ms
-        return limits[route]
-
-    return limit_ms
 
 
 def execute(job: Job) -> None:

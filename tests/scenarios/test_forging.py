@@ -14,7 +14,7 @@ from connectors.decoding import RecordDecoder
 from connectors.prices import open_prices
 from connectors.vaults.memory import MemoryVault
 from dataflows.ingest import RecordingSource
-from dataflows.optimize import rules_of
+from dataflows.parts import rules_of
 from optimizer.events import EventSource, EventType, FeedbackEvent, Order, OrderAction, Score
 from optimizer.findings import Finding
 from optimizer.observe.columns import DeadLetter, Record, RecordKind

@@ -14,7 +14,7 @@ from bytewax.inputs import AbortExecution
 from connectors.decoding import RecordDecoder
 from connectors.prices import open_prices
 from dataflows.ingest import RecordingSource
-from dataflows.optimize import rules_of
+from dataflows.parts import rules_of
 from optimizer.observe.columns import Record, RecordKind
 from optimizer.observe.observer import Observer
 from optimizer.observe.partition import Partition
