@@ -26,12 +26,15 @@ from connectors.alerts import check_alert
 from connectors.bounds import check_bounds
 from connectors.reports import check_report
 from optimizer.decisions import OptimizationDecision
+from optimizer.documents import Document
 from optimizer.errors import DecodeFailed, InvalidEvent
 from optimizer.events import Alert, CloudEvent, FeedbackEvent, Order, OrderAction, Report, Score
 from optimizer.findings import NAMESPACE, Finding
+from optimizer.rollouts import RolloutProgress
 from optimizer.windows import WindowSummary
 
 T = TypeVar("T")
+Said = Finding | OptimizationDecision | WindowSummary | Document | RolloutProgress
 
 _FAULTS, _FAULT_LETTERS = 5, 200  # told at most of one value
 
@@ -95,19 +98,18 @@ def schema_address(type_: type) -> str:
     return f"https://llm-optimizer.dev/schemas/{_PUBLISHED[type_]}/1.json"
 
 
-def cloud_event(
-    value: Finding | OptimizationDecision | WindowSummary, service_name: str
-) -> CloudEvent:
+def cloud_event(value: Said, service_name: str) -> CloudEvent:
     """Wrap what is said for the outside.
 
-    Each status a finding or decision takes is an event of its own; saying it again has the same id.
+    Each status a finding or decision takes is an event of its own, and so is each look at a
+    rollout; saying it again has the same id.
 
     Args:
         value: What is said.
         service_name: Names the source.
     """
     name = _PUBLISHED[type(value)]
-    identity, time = _change(value)
+    identity, time = _identity(value), instant_of(value)
     kind = f"io.llmops.optimizer.{name}.v1"
     return CloudEvent(
         id=str(uuid5(NAMESPACE, "\n".join((kind, *identity, time.isoformat())))),
@@ -125,20 +127,39 @@ _PUBLISHED: Mapping[type, str] = {
     Finding: "finding",
     OptimizationDecision: "decision",
     WindowSummary: "window",
+    Document: "document",
+    RolloutProgress: "rollout",
 }
 
 
-def _change(
-    value: Finding | OptimizationDecision | WindowSummary,
-) -> tuple[tuple[str, ...], datetime]:
-    """Give what tells an event from every other one, and when what it says became so."""
+def instant_of(value: Said) -> datetime:
+    """Give when what is said became so."""
     match value:
         case OptimizationDecision():
-            return (value.id, value.status), value.updated_at
+            return value.updated_at
         case Finding():
-            return (value.id, value.status, value.severity), value.until or value.seen
+            return value.until or value.seen
         case WindowSummary():
-            return (value.route, value.arm, str(value.revision), value.kind), value.end
+            return value.end
+        case Document():
+            return value.created_at
+        case RolloutProgress():
+            return value.at
+
+
+def _identity(value: Said) -> tuple[str, ...]:
+    """Give what tells an event from every other one of its type and instant."""
+    match value:
+        case OptimizationDecision():
+            return (value.id, value.status)
+        case Finding():
+            return (value.id, value.status, value.severity)
+        case WindowSummary():
+            return (value.route, value.arm, str(value.revision), value.kind)
+        case Document():
+            return (value.route, str(value.revision))
+        case RolloutProgress():
+            return (value.route, value.decision_id)
 
 
 def check_event(event: FeedbackEvent) -> None:

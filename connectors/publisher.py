@@ -6,37 +6,44 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.codecs import cloud_event, plain, to_json
 from connectors.dead_letters import letter_id
+from connectors.rollout_changes import RolloutChanges
 from optimizer.attribute.coverage import Coverage
 from optimizer.decisions import OptimizationDecision
+from optimizer.documents import Document
 from optimizer.findings import Finding
 from optimizer.observe.columns import DeadLetter
 from optimizer.observe.observer import Ledger
 from optimizer.panes import FINAL_NS
 from optimizer.ports import Row
+from optimizer.rollouts import RolloutProgress
 from optimizer.windows import WindowSummary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from connectors.codecs import Said
     from connectors.dead_letters import DeadLetterStore
     from optimizer.ports import Log, Store
 
 DECISIONS = "llm.optimizer.decisions"
 FINDINGS = "llm.optimizer.findings"
+DOCUMENTS = "llm.optimizer.documents"
+ROLLOUTS = "llm.optimizer.rollouts"
 DEAD_LETTERS = "llm.optimizer.dlq"
 _MOST_TOLD_BYTES = 700_000  # what a log takes in one entry, in base64 and with the words about it
 _MOST_LETTERS, _MOST_LETTER_BYTES = 1000, 1 << 20  # may wait to be written
 
 
 class Publisher:
-    """Writes outputs; a finding or decision is durable when `publish` returns.
+    """Writes outputs; a finding, decision or document is durable when `publish` returns.
 
-    Window summaries, coverage and ledgers are views of the newest only: they wait for `flush`, so
-    that a minute's thousand windows never stand before a decision. Dead letters wait too, a few:
-    the snapshot comes after the flush, so a crash repeats what it lost.
+    A document is written after the decision that explains it. Window summaries, coverage, ledgers
+    and how rollouts stand are views of the newest only: they wait for `flush`, so that a minute's
+    thousand windows never stand before a decision. Dead letters wait too, a few: the snapshot comes
+    after the flush, so a crash repeats what it lost. What changes in a rollout is logged at once.
 
     Args:
-        log: Where findings and decisions go, as CloudEvents.
+        log: Where findings, decisions, documents and changes of rollouts go, as CloudEvents.
         dead: Where dead letters go; they may hold content, so it is a store of their own.
         store: Where views go.
         service_name: Names the source of the events.
@@ -64,19 +71,29 @@ class Publisher:
         self._tell_letters = tell_letters
         self._letters: list[DeadLetter] = []
         self._letter_bytes = 0
+        self._rollouts = RolloutChanges()
 
     def publish(self, outputs: Iterable[Any]) -> None:
         """Write outputs in their order."""
         outputs = list(outputs)
-        said = [each for each in outputs if isinstance(each, OptimizationDecision | Finding)]
         for kind, (topic, view) in _TOPICS.items():
-            mine = [each for each in said if isinstance(each, kind)]
+            mine: list[Any] = [each for each in outputs if isinstance(each, kind)]
             if mine:
-                self._log.append(topic, [(each.route, self._event(each)) for each in mine])
+                self._append(topic, mine)
                 self._store.put(view, [_view(each) for each in mine])
+        looks = [each for each in outputs if isinstance(each, RolloutProgress)]
+        self._append(ROLLOUTS, [each for each in looks if self._rollouts.is_new(each)])
         for output in outputs:
             self._wait(output)
             self._watch(output)
+
+    def state(self) -> bytes:
+        """Give what decides which looks at rollouts are logged next."""
+        return self._rollouts.dump()
+
+    def resume(self, state: bytes) -> None:
+        """Go on from a state, so that a run that was stopped logs what an unbroken one does."""
+        self._rollouts.load(state)
 
     def flush(self) -> None:
         """Write the views and the dead letters that wait."""
@@ -93,8 +110,11 @@ class Publisher:
         is_whole = self._dead.keeps_bytes and len(letter.body) <= _MOST_TOLD_BYTES
         return to_json(facts if is_whole else facts | {"body": None})
 
-    def _event(self, output: OptimizationDecision | Finding) -> bytes:
-        return to_json(cloud_event(output, self._service_name))
+    def _append(self, topic: str, said: Sequence[Said]) -> None:
+        if said:
+            events = (to_json(cloud_event(each, self._service_name)) for each in said)
+            routes = (each.route for each in said)
+            self._log.append(topic, list(zip(routes, events, strict=True)))
 
     def _wait(self, output: Any) -> None:
         match output:
@@ -107,6 +127,9 @@ class Publisher:
             case Coverage():
                 row = _coverage(output)
                 self._waiting["coverage", row.key] = row
+            case RolloutProgress():
+                row = Row(output.route, output.at.isoformat(), to_json(output))
+                self._waiting["rollouts", row.key] = row
             case DeadLetter():
                 self._letters.append(output)
                 self._letter_bytes += len(output.body)
@@ -129,12 +152,21 @@ class Publisher:
             self._letter_bytes = 0
 
 
-_TOPICS = {OptimizationDecision: (DECISIONS, "decisions"), Finding: (FINDINGS, "findings")}
+_TOPICS: Mapping[type, tuple[str, str]] = {  # in this order: a document after what explains it
+    OptimizationDecision: (DECISIONS, "decisions"),
+    Finding: (FINDINGS, "findings"),
+    Document: (DOCUMENTS, "documents"),
+}
 
 
-def _view(output: OptimizationDecision | Finding) -> Row:
-    at = output.created_at if isinstance(output, OptimizationDecision) else output.since
-    return Row(str(output.id), at.isoformat(), to_json(output))
+def _view(output: OptimizationDecision | Finding | Document) -> Row:
+    match output:
+        case OptimizationDecision():
+            return Row(output.id, output.created_at.isoformat(), to_json(output))
+        case Finding():
+            return Row(str(output.id), output.since.isoformat(), to_json(output))
+        case Document():
+            return Row(output.route, output.created_at.isoformat(), to_json(output))
 
 
 def _window(summary: WindowSummary) -> Row:

@@ -16,6 +16,7 @@ from bytewax._bytewax import cli_main
 from bytewax.dataflow import Dataflow
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
+from connectors.codecs import Said, instant_of
 from connectors.vaults.memory import MemoryVault
 from connectors.vaults.sqlite import SqliteVault
 from dataflows.attribute import attribute
@@ -24,8 +25,6 @@ from dataflows.failures import recovery_explained
 from dataflows.observe import observe
 from dataflows.parts import Parts
 from dataflows.recovery import recovery_at
-from optimizer.decisions import OptimizationDecision
-from optimizer.findings import Finding
 from optimizer.judgements import ATTRIBUTION
 from optimizer.observe.observer import EDGE
 from optimizer.windows import WindowSummary
@@ -113,7 +112,7 @@ def stop_on_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-class PublisherSink(FixedPartitionedSink[Any, None]):
+class PublisherSink(FixedPartitionedSink[Any, bytes]):
     """Hands outputs to the publisher, one engine partition, so their order stands."""
 
     def __init__(self, publisher: Publisher) -> None:
@@ -127,13 +126,15 @@ class PublisherSink(FixedPartitionedSink[Any, None]):
         self,
         step_id: str,  # noqa: ARG002 - the engine passes it
         for_part: str,  # noqa: ARG002 - the engine passes it
-        resume_state: None,  # noqa: ARG002 - the engine passes it
+        resume_state: bytes | None,
     ) -> _PublisherPartition:
         """Open it."""
+        if resume_state is not None:
+            self._publisher.resume(resume_state)
         return _PublisherPartition(self._publisher)
 
 
-class _PublisherPartition(StatefulSinkPartition[Any, None]):
+class _PublisherPartition(StatefulSinkPartition[Any, bytes]):
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
 
@@ -141,19 +142,13 @@ class _PublisherPartition(StatefulSinkPartition[Any, None]):
         # A batch of records that spans minutes comes shard by shard; they are said by the minute.
         self._publisher.publish(sorted(values, key=_minute))
 
-    def snapshot(self) -> None:
+    def snapshot(self) -> bytes:
         self._publisher.flush()
+        return self._publisher.state()
 
 
 def _minute(output: Any) -> datetime:
     """Give the minute at whose end something was said; what belongs to none comes first."""
-    match output:
-        case WindowSummary(partial=False):
-            return output.end
-        case Finding():
-            return output.until or output.seen
-        case OptimizationDecision():
-            return output.updated_at
-        case WindowSummary():
-            return _LAST
-    return _FIRST
+    if isinstance(output, WindowSummary) and output.partial:
+        return _LAST
+    return instant_of(output) if isinstance(output, Said) else _FIRST

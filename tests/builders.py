@@ -15,6 +15,7 @@ from optimizer.decisions import (
     OptimizationStrategy,
     decision_id,
 )
+from optimizer.documents import Allotment, Document
 from optimizer.events import (
     Alert,
     AlertSeverity,
@@ -40,6 +41,7 @@ from optimizer.orient.alerts import standing
 from optimizer.orient.pooling import pooled
 from optimizer.orient.signs import Scene
 from optimizer.prices import Price, Rates
+from optimizer.rollouts import Phase, RolloutProgress, Verdict, VerdictKind
 from optimizer.settings import Thresholds
 from optimizer.windows import WindowKind, WindowSummary
 
@@ -197,6 +199,46 @@ def a_decision(**changes) -> OptimizationDecision:
     } | changes
     key = (values["route"], values["created_at"], values["rule"])
     return OptimizationDecision(**({"id": decision_id(*key)} | values))
+
+
+def a_document(**changes) -> Document:
+    """The first step of a rollout: one slot in twenty to the candidate of `a_decision`."""
+    arms = (an_arm("gpt-4o-mini"), an_arm("gpt-4o"))
+    values = {
+        "route": ROUTE,
+        "revision": 3,
+        "arms": arms,
+        "allotments": (
+            Allotment(arm=arms[0].id, slots=10),
+            Allotment(arm=arms[1].id, slots=190),
+        ),
+        "incumbent": arms[1].id,
+        "salt": "salt",
+        "decision_id": a_decision().id,
+        "leased": True,
+        "created_at": START,
+        "reason": "step 1",
+    }
+    return Document(**(values | changes))
+
+
+def a_progress(**changes) -> RolloutProgress:
+    """The rollout of that document, some of its evidence gathered."""
+    values = {
+        "route": ROUTE,
+        "decision_id": a_decision().id,
+        "at": START,
+        "candidate": an_arm("gpt-4o-mini").id,
+        "incumbent": an_arm("gpt-4o").id,
+        "phase": Phase.ROLLING_OUT,
+        "step": 0,
+        "share": 0.05,
+        "revision": 3,
+        "verdict": Verdict(kind=VerdictKind.NEED_DATA, reason="metrics_open", metric="cost"),
+        "candidate_calls": 15,
+        "control_calls": 285,
+    }
+    return RolloutProgress(**(values | changes))
 
 
 def an_order(action: OrderAction = OrderAction.REJECT, **changes) -> FeedbackEvent:

@@ -1,4 +1,4 @@
-"""What a run prints: the chosen windows, every finding and decision, and a closing account."""
+"""What a run prints: chosen windows, all findings, decisions and documents, and an account."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from typing import Any, Self
 
 from connectors.api import rendering
 from connectors.api.progress import Progress
+from connectors.rollout_changes import RolloutChanges
 from optimizer.attribute.coverage import Coverage
 from optimizer.decisions import OptimizationDecision
+from optimizer.documents import Document
 from optimizer.findings import Finding, FindingStatus
 from optimizer.observe.columns import DeadLetter
 from optimizer.observe.observer import Ledger
 from optimizer.panes import FINAL_NS
+from optimizer.rollouts import RolloutProgress
 from optimizer.windows import WindowSummary
 
 _MOST_COVERED = 10  # routes whose coverage is told
@@ -47,6 +50,7 @@ class Console:
         self.covered: dict[str, dict[str, Coverage]] = {}
         self._render = rendering.as_json if output == "json" else rendering.as_line
         self._windows = windows
+        self._rollouts = RolloutChanges()
         self._progress = Progress()
         self._began = time.monotonic()  # noqa: TID251 - an edge: it tells how long a run took
 
@@ -66,8 +70,10 @@ class Console:
                 if output.kind == self._windows:
                     self._print(output)
                 self._progress.tell(f"{output.end:%Y-%m-%d %H:%M}  {self._account()}")
-            case Finding() | OptimizationDecision():
+            case Finding() | OptimizationDecision() | Document():
                 self._count(output)
+                self._print(output)
+            case RolloutProgress() if self._rollouts.is_new(output):
                 self._print(output)
             case DeadLetter():
                 self.counts[f"set aside: {output.reason}"] += 1
@@ -76,7 +82,7 @@ class Console:
             case Ledger():
                 self.ledgers[output.partition] = output
 
-    def _count(self, said: Finding | OptimizationDecision) -> None:
+    def _count(self, said: Finding | OptimizationDecision | Document) -> None:
         match said:
             case Finding(status=FindingStatus.OPEN) if said.id not in self._open:
                 self._open.add(said.id)
@@ -85,6 +91,8 @@ class Console:
                 self._open.discard(said.id)
             case OptimizationDecision():
                 self.statuses[said.status] += 1
+            case Document():
+                self.counts["documents"] += 1
 
     def _close(self) -> None:
         seconds = time.monotonic() - self._began  # noqa: TID251 - see above

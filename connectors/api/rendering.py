@@ -6,14 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.codecs import plain, to_json
 from optimizer.decisions import OptimizationDecision
+from optimizer.documents import SLOTS, Document
 from optimizer.findings import Finding, FindingStatus
+from optimizer.rollouts import Phase, RolloutProgress
 from optimizer.windows import WindowSummary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-_TYPES = {WindowSummary: "window", Finding: "finding", OptimizationDecision: "decision"}
+    from optimizer.rollouts import Verdict
+
+_TYPES = {
+    WindowSummary: "window",
+    Finding: "finding",
+    OptimizationDecision: "decision",
+    Document: "document",
+    RolloutProgress: "rollout",
+}
 
 
 def as_json(output: Any) -> str:
@@ -31,6 +41,10 @@ def as_line(output: Any) -> str:
             return f"{_minute(at)}  FINDING   {output.route}  {_finding(output)}"
         case OptimizationDecision():
             return f"{_minute(output.updated_at)}  DECISION  {output.route}  {_decision(output)}"
+        case Document():
+            return f"{_minute(output.created_at)}  DOCUMENT  {output.route}  {_document(output)}"
+        case RolloutProgress():
+            return f"{_minute(output.at)}  ROLLOUT   {output.route}  {_rollout(output)}"
     return str(output)
 
 
@@ -94,3 +108,31 @@ def _decision(decision: OptimizationDecision) -> str:
     )
     reason = f" ({decision.reason})" if decision.reason else ""
     return f"{decision.status}{reason}: {changes}. {decision.rationale}"
+
+
+def _document(document: Document) -> str:
+    shares = ", ".join(f"{one.slots / SLOTS:.1%} {one.arm}" for one in document.allotments)
+    lease = "; leased" if document.leased else ""
+    reason = f" ({document.reason})" if document.reason else ""
+    return f"revision {document.revision}: {shares}{lease}{reason}"
+
+
+def _rollout(progress: RolloutProgress) -> str:
+    where = f"step {progress.step + 1}" if progress.phase is Phase.ROLLING_OUT else progress.phase
+    held = ", paused" if progress.paused else ""
+    calls = f"{progress.candidate_calls:,} calls against {progress.control_calls:,}"
+    standing = f"{progress.candidate} at {progress.share:.1%} ({where}{held}), {calls}"
+    return f"{standing}: {as_words(progress.verdict)}"
+
+
+def as_words(verdict: Verdict) -> str:
+    """Say what the evidence of a rollout's step says, and what is missing."""
+    about = f" {verdict.metric}" if verdict.metric else ""
+    said = [f"{verdict.kind.replace('_', ' ')} ({verdict.reason.replace('_', ' ')}{about})"]
+    if verdict.detail:
+        said.append(verdict.detail)
+    if verdict.calls_needed is not None:
+        said.append(f"about {verdict.calls_needed:,} more calls")
+    if verdict.until is not None:
+        said.append(f"until {_minute(verdict.until)}")
+    return ", ".join(said)

@@ -18,6 +18,7 @@ from hypothesis import given, settings, strategies as st
 
 from connectors.codecs import cloud_event, from_json, json_schema, plain, read_event, to_json
 from optimizer.decisions import DecisionStatus, OptimizationDecision
+from optimizer.documents import Document
 from optimizer.errors import DecodeFailed, InvalidEvent
 from optimizer.events import (
     Alert,
@@ -32,19 +33,28 @@ from optimizer.events import (
 from optimizer.findings import Finding, FindingStatus, Severity
 from optimizer.models import ModelConfig, ModelPerformanceProfile
 from optimizer.observe.columns import DeadLetter, RecordKind
+from optimizer.rollouts import RolloutProgress
 from optimizer.windows import WindowSummary
 
 OUTSIDE = [
     CloudEvent,
     DeadLetter,
+    Document,
     FeedbackEvent,
     Finding,
     ModelConfig,
     ModelPerformanceProfile,
     OptimizationDecision,
+    RolloutProgress,
     WindowSummary,
 ]
-SAID = [Finding, OptimizationDecision, WindowSummary]
+SAID = {
+    Document: "document",
+    Finding: "finding",
+    OptimizationDecision: "decision",
+    RolloutProgress: "rollout",
+    WindowSummary: "window",
+}
 INSTANT = datetime(2026, 11, 20, 14, 5, tzinfo=UTC)
 
 
@@ -344,7 +354,7 @@ def test_the_schema_tells_the_kinds_of_an_event_apart():
 def test_what_is_said_is_a_cloud_event_whose_data_fit_the_schema_it_names(type_):
     value = one_of(type_, route="acme/chat/default")
     event = cloud_event(value, "prod eu")
-    name = {Finding: "finding", OptimizationDecision: "decision", WindowSummary: "window"}[type_]
+    name = SAID[type_]
     assert event.type == f"io.llmops.optimizer.{name}.v1"
     assert event.source == "/llm-optimizer/prod%20eu"
     assert event.dataschema == f"https://llm-optimizer.dev/schemas/{name}/1.json"
@@ -372,6 +382,11 @@ LATER = INSTANT + timedelta(minutes=1)
         (one_of(WindowSummary), {"arm": "another"}),
         (one_of(WindowSummary), {"revision": 2}),
         (one_of(WindowSummary), {"end": LATER}),
+        (one_of(Document), {"revision": 2}),
+        (one_of(Document), {"route": "another"}),
+        (one_of(Document), {"created_at": LATER}),
+        (one_of(RolloutProgress), {"at": LATER}),
+        (one_of(RolloutProgress), {"decision_id": "another"}),
     ],
 )
 def test_each_change_is_an_event_of_its_own_and_a_repeat_is_the_same_event(said, changes):

@@ -4,18 +4,39 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from connectors.codecs import from_json
 from connectors.dead_letters import DeadLetterStore, Wanted, letter_id
 from connectors.logs.memory import MemoryLog
-from connectors.publisher import DEAD_LETTERS, DECISIONS, FINDINGS, Publisher
+from connectors.publisher import (
+    DEAD_LETTERS,
+    DECISIONS,
+    DOCUMENTS,
+    FINDINGS,
+    ROLLOUTS,
+    Publisher,
+)
 from connectors.stores.memory import MemoryStore
 from optimizer.attribute.coverage import Coverage, Scored
+from optimizer.documents import Document
 from optimizer.observe.columns import DeadLetter
 from optimizer.observe.observer import Ledger
+from optimizer.rollouts import Phase, RolloutProgress, Verdict, VerdictKind
 from optimizer.settings import DeadLetterSettings, LetterBytes
-from tests.builders import a_decision, a_finding, a_summary
+from tests.builders import (
+    ROUTE,
+    a_decision,
+    a_document,
+    a_finding,
+    a_progress,
+    a_summary,
+    minutes_later,
+)
 
 COVERED = Coverage("t/s/r", "a", 8, (Scored("helpful", "human", 2),))
 
@@ -88,3 +109,79 @@ def test_bytes_too_many_for_an_entry_are_kept_and_not_told(size: int, told: int)
     assert len(entry.value) < 1_000_000
     assert b64decode(json.loads(entry.value)["body"] or "") == bytes(told)
     assert letters.body(letter_id(letter)) == letter.body
+
+
+class Watched(MemoryLog):
+    """A log that remembers in which order its topics were written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.topics: list[str] = []
+
+    def append(self, topic: str, entries: Iterable[tuple[str, bytes]]) -> None:
+        """Add entries."""
+        self.topics.append(topic)
+        super().append(topic, entries)
+
+
+def test_a_document_is_written_after_the_decision_that_explains_it_and_found_under_its_route() -> (
+    None
+):
+    log, store = Watched(), MemoryStore()
+    publisher = Publisher(log, DeadLetterStore(), store, "svc")
+    publisher.publish([a_document(), a_progress(), a_decision(), a_document(revision=4)])
+    assert log.topics == [DECISIONS, DOCUMENTS, ROLLOUTS]
+    told = [json.loads(entry.value) for entry in log.read(DOCUMENTS)]
+    assert [one["data"]["revision"] for one in told] == [3, 4]
+    assert {one["type"] for one in told} == {"io.llmops.optimizer.document.v1"}
+    assert {entry.key for entry in log.read(DOCUMENTS)} == {ROUTE}
+    assert from_json(Document, store.get("documents", ROUTE).value) == a_document(revision=4)
+
+
+MOVES = [
+    {"step": 1},
+    {"phase": Phase.HOLDBACK},
+    {"paused": True},
+    {"decision_id": "another"},
+    {"verdict": Verdict(kind=VerdictKind.PASS, reason="metrics_open", metric="cost")},
+    {"verdict": Verdict(kind=VerdictKind.NEED_DATA, reason="too_early", metric="cost")},
+    {"verdict": Verdict(kind=VerdictKind.NEED_DATA, reason="metrics_open", metric="errors")},
+]
+STAYS = [
+    {"candidate_calls": 9},
+    {"control_calls": 99},
+    {"verdict": replace(a_progress().verdict, detail="x", calls_needed=7, until=minutes_later(9))},
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "logged"), [*((one, 2) for one in MOVES), *((one, 1) for one in STAYS)]
+)
+def test_a_look_at_a_rollout_is_logged_when_it_says_something_new_and_always_shown(
+    changes: dict[str, Any], logged: int
+) -> None:
+    log, store = MemoryLog(), MemoryStore()
+    publisher = Publisher(log, DeadLetterStore(), store, "svc")
+    later = a_progress(at=minutes_later(1), **changes)
+    for look in (a_progress(), later):
+        publisher.publish([look])
+    assert log.end(ROLLOUTS) == logged
+    assert store.get("rollouts", ROUTE) is None
+    publisher.flush()
+    assert from_json(RolloutProgress, store.get("rollouts", ROUTE).value) == later
+
+
+@pytest.mark.parametrize("stop", range(5))
+def test_a_run_that_was_stopped_logs_the_looks_that_an_unbroken_one_logs(stop: int) -> None:
+    ended = a_progress(phase=Phase.ENDED)
+    looks = [a_progress(at=minutes_later(at)) for at in range(3)] + [ended, ended]
+    whole, parted = MemoryLog(), MemoryLog()
+    unbroken = Publisher(whole, DeadLetterStore(), MemoryStore(), "svc")
+    unbroken.publish(looks)
+    assert whole.end(ROLLOUTS) == 3  # the end is always told
+    before = Publisher(parted, DeadLetterStore(), MemoryStore(), "svc")
+    before.publish(looks[:stop])
+    after = Publisher(parted, DeadLetterStore(), MemoryStore(), "svc")
+    after.resume(before.state())
+    after.publish(looks[stop:])
+    assert parted.read(ROLLOUTS) == whole.read(ROLLOUTS)

@@ -10,7 +10,7 @@ from connectors.codecs import to_json
 from connectors.configuration import load, located
 from connectors.dead_letters import DeadLetterStore
 from connectors.logs.memory import MemoryLog
-from connectors.publisher import DECISIONS, FINDINGS, Publisher
+from connectors.publisher import DECISIONS, DOCUMENTS, FINDINGS, ROLLOUTS, Publisher
 from connectors.recordings import open_reader
 from connectors.stores.memory import MemoryStore
 from dataflows.ingest import RecordingSource
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from optimizer.settings import Settings
+
+
+SAID = (FINDINGS, DECISIONS, DOCUMENTS, ROLLOUTS)
 
 
 class Kept:
@@ -39,12 +42,12 @@ class Kept:
         self.outputs.append(output)
 
     def written(self) -> int:
-        """How many findings and decisions were written, repeated ones included."""
-        return self.log.end(FINDINGS) + self.log.end(DECISIONS)
+        """How much was written to the log, repeated events included."""
+        return sum(map(self.log.end, SAID))
 
     def said(self) -> dict[str, list[bytes]]:
-        """Every finding and decision in the log's order; a repeat must have equal bytes."""
-        return {topic: self._distinct(topic) for topic in (FINDINGS, DECISIONS)}
+        """Every event of each topic in the log's order; a repeat must have equal bytes."""
+        return {topic: self._distinct(topic) for topic in SAID}
 
     def _distinct(self, topic: str) -> list[bytes]:
         seen: dict[str, bytes] = {}

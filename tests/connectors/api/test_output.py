@@ -18,12 +18,14 @@ import pytest
 
 from connectors.api.console import Console
 from connectors.api.progress import Progress
+from connectors.codecs import to_json
 from connectors.logs.sqlite import SqliteLog
 from connectors.publisher import DECISIONS, FINDINGS
 from optimizer.findings import FindingStatus, Severity
 from optimizer.observe.observer import Ledger
 from optimizer.panes import FINAL_NS
-from tests.builders import START, a_finding
+from optimizer.rollouts import Verdict, VerdictKind
+from tests.builders import ROUTE, START, a_document, a_finding, a_progress, minutes_later
 from tests.command_line import ENVIRONMENT, ROOT, llm_optimizer, start
 
 PROGRAM = [sys.executable, "-m", "dataflows.main"]
@@ -217,3 +219,42 @@ def test_an_account_tells_what_became_of_calls_and_scores_that_do_not_count(
         "9 records, 0 calls, 4 scores, 5 duplicate, 1 repeated scores, 13 shadowed, 2 late, "
         "1 unsigned stamps in "
     )
+
+
+def test_a_run_prints_documents_and_what_changes_in_rollouts(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    needed = Verdict(
+        kind=VerdictKind.NEED_DATA,
+        reason="metrics_open",
+        metric="cost",
+        detail="7 of 60 slots",
+        calls_needed=1400,
+        until=minutes_later(90),
+    )
+    with Console("table", "none") as console:
+        console.watch(a_document())
+        console.watch(a_progress())
+        console.watch(a_progress(at=minutes_later(1), candidate_calls=99))
+        console.watch(a_progress(at=minutes_later(2), paused=True, verdict=needed))
+    candidate, incumbent = (arm.id for arm in a_document().arms)
+    step = f"ROLLOUT   {ROUTE}  {candidate} at 5.0% (step 1"
+    missing = "7 of 60 slots, about 1,400 more calls, until 2025-03-03 13:30"
+    document, first, changed = capsys.readouterr().out.splitlines()
+    shares = f"5.0% {candidate}, 95.0% {incumbent}; leased (step 1)"
+    assert document == f"2025-03-03 12:00  DOCUMENT  {ROUTE}  revision 3: {shares}"
+    looked = "15 calls against 285: need data (metrics open cost)"
+    assert first == f"2025-03-03 12:00  {step}), {looked}"
+    assert changed == f"2025-03-03 12:02  {step}, paused), {looked}, {missing}"
+
+
+def test_a_run_prints_documents_and_rollouts_as_json_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Console("json", "none") as console:
+        console.watch(a_document())
+        console.watch(a_progress())
+    document, rollout = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (document.pop("type"), rollout.pop("type")) == ("document", "rollout")
+    assert document == json.loads(to_json(a_document()))
+    assert rollout == json.loads(to_json(a_progress()))
