@@ -19,6 +19,7 @@ from optimizer.orient.records import Record, busiest, is_gone, profile, record
 from optimizer.orient.signs import Memory, Scene
 from optimizer.orient.watch import Watched, follow
 from optimizer.settings import Autonomy
+from optimizer.summaries import instant
 from optimizer.windows import WindowKind
 
 if TYPE_CHECKING:
@@ -26,14 +27,17 @@ if TYPE_CHECKING:
 
     from optimizer.decide.case import Strategy
     from optimizer.decisions import OptimizationDecision
+    from optimizer.documents import Document
     from optimizer.events import FeedbackEvent
     from optimizer.models import ModelPerformanceProfile
     from optimizer.orient.signs import Analyzer, Sign
     from optimizer.prices import Price, PriceBook
+    from optimizer.rollouts import RolloutProgress, Tick
     from optimizer.settings import RouteSettings, Settings
     from optimizer.windows import WindowSummary
 
-    Outputs = tuple[Finding | OptimizationDecision, ...]
+    Output = Finding | OptimizationDecision | Document | RolloutProgress
+    Outputs = tuple[Output, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +48,12 @@ class Observation:
         route: `tenant/service/route`.
         at: The end of the minute, aware UTC.
         summaries: Every window of the route that closed then; empty without traffic.
-        orders: What operators ordered since the observation before.
         alerts: What other systems noticed since then.
     """
 
     route: str
     at: datetime
     summaries: tuple[WindowSummary, ...] = ()
-    orders: tuple[FeedbackEvent, ...] = ()
     alerts: tuple[FeedbackEvent, ...] = ()
 
 
@@ -88,6 +90,7 @@ class Controller:
         self._prices = prices
         self._analyzers = tuple(orient)
         self._strategies = tuple(decide)
+        self._controlled = frozenset(one.route for one in settings.routes if one.candidates)
         # Both only save asking again for what never changes.
         self._routes: dict[str, RouteSettings] = {}
         self._histories: dict[tuple[str, str], tuple[Price, ...]] = {}
@@ -112,10 +115,34 @@ class Controller:
         scene = self._scene(state, observation)
         records = record(state.records, scene.windows, scene.minute)
         state, said = self._orient(replace(state, records=records), scene, observation.route)
-        if state.docket.pending or state.findings.open or observation.orders:
+        if state.docket.pending or state.findings.open:
             docket, decided = self._decide(state, scene, observation)
             return replace(state, docket=docket), (*said, *decided)
         return state, said
+
+    def tick(self, state: RouteState | None, tick: Tick) -> tuple[RouteState, Outputs]:
+        """Take a route through ten seconds: obey orders, and go on with what is being done.
+
+        Args:
+            state: What the step before gave; None for a new route.
+            tick: What there is; later than the tick before.
+
+        Returns:
+            The state to keep, and what there is to say.
+        """
+        state = state or RouteState()
+        at = instant(tick.end_ns)
+        docket = state.docket
+        said: list[Output] = []
+        for event in tick.events:
+            docket, answers = obey(docket, event, at)
+            said += answers
+        return replace(state, docket=docket), tuple(said)
+
+    @property
+    def controlled(self) -> frozenset[str]:
+        """The routes that may ever be acted on: those that list what else could serve them."""
+        return self._controlled
 
     def _scene(self, state: RouteState, observation: Observation) -> Scene:
         return Scene(
@@ -150,12 +177,9 @@ class Controller:
     ) -> tuple[Docket, Outputs]:
         docket = forget(state.docket, scene.at, self._settings.decisions)
         said: list[Finding | OptimizationDecision] = []
-        for event in sorted(observation.orders, key=lambda one: (one.timestamp, one.id)):
-            docket, answers = obey(docket, event, scene.at)
-            said += answers
         docket, expired = expire(docket, scene.at, self._settings.decisions)
         said += (expired,) if expired else ()
-        may_decide = self._settings.autonomy is not Autonomy.OBSERVE and not docket.paused
+        may_decide = self._settings.autonomy is not Autonomy.OBSERVE and docket.is_open
         if state.findings.open and may_decide:
             case = self._case(state, scene, observation.route)
             docket, decisions = consider(docket, case, self._strategies)
@@ -195,6 +219,11 @@ def profiles(state: RouteState) -> tuple[ModelPerformanceProfile, ...]:
         profile(arm, one, datetime.fromtimestamp(one.end * 60, UTC))
         for arm, one in sorted(state.records.items())
     )
+
+
+def is_acted_on(state: RouteState) -> bool:
+    """Tell whether every tick matters to a route, though nothing may have happened in it."""
+    return bool(state.docket.undo)
 
 
 def is_blank(state: RouteState) -> bool:

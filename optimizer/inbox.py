@@ -1,8 +1,8 @@
-"""What waits for the end of its minute: orders, reports and alerts, and whom an alert concerns.
+"""What waits for its time: orders, reports and alerts, and whom an alert concerns.
 
-Both act at the end of a minute, in the order of their time, so that no order of arrival can matter.
-One that comes late acts when it came, by the time of the partition it came in: how far the other
-partitions were by then depends on nothing but chance.
+Alerts act at the end of a minute, the others of ten seconds, in the order of their time, so that no
+order of arrival can matter. One that comes late acts when it came, by the time of the partition it
+came in: how far the other partitions were by then depends on nothing but chance.
 """
 
 from __future__ import annotations
@@ -22,10 +22,17 @@ from optimizer.events import (
     Report,
     nanoseconds,
 )
-from optimizer.panes import Served, service_of, shard_of, unnamed_route
+from optimizer.panes import FINAL_NS, Served, service_of, shard_of, unnamed_route
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+
+
+_KINDS: dict[str, type[Alert | Order | Report]] = {
+    "alert": Alert,
+    "order": Order,
+    "report": Report,
+}
 
 
 class Inbox:
@@ -38,11 +45,28 @@ class Inbox:
         """Let an event wait."""
         self._waiting.append(heard)
 
-    def take(self, end_ns: int) -> list[FeedbackEvent]:
-        """Give what counts before an instant, in the order of time, and keep the rest."""
-        taken = [heard.event for heard in self._waiting if heard.due_ns < end_ns]
-        if taken:
-            self._waiting = [heard for heard in self._waiting if heard.due_ns >= end_ns]
+    def take_alerts(self, end_ns: int) -> list[FeedbackEvent]:
+        """Give the alerts that count before an instant, in the order of time, and forget them."""
+        return self._take(end_ns, alerts=True)
+
+    def take_orders(self, end_ns: int) -> list[FeedbackEvent]:
+        """Give the orders and reports that count before an instant, likewise."""
+        return self._take(end_ns, alerts=False)
+
+    def next_order_ns(self) -> int:
+        """Tell from when on the next order or report counts; `FINAL_NS` when none waits."""
+        waiting = (one.due_ns for one in self._waiting if not isinstance(one.event.data, Alert))
+        return min(waiting, default=FINAL_NS)
+
+    def _take(self, end_ns: int, *, alerts: bool) -> list[FeedbackEvent]:
+        kept: list[Heard] = []
+        taken: list[FeedbackEvent] = []
+        for heard in self._waiting:
+            if heard.due_ns < end_ns and isinstance(heard.event.data, Alert) is alerts:
+                taken.append(heard.event)
+            else:
+                kept.append(heard)
+        self._waiting = kept
         return sorted(taken, key=_by_time)
 
     def dump(self) -> list[tuple[int, bytes]]:
@@ -115,11 +139,9 @@ def _by_time(event: FeedbackEvent) -> tuple[Any, str, bytes]:
     return event.timestamp, event.id, msgspec.json.encode(event.data)
 
 
-_KINDS: dict[str, type[Alert | Order | Report]] = {"alert": Alert, "order": Order, "report": Report}
-
-
 def _event(encoded: bytes) -> FeedbackEvent:
     content: dict[str, Any] = msgspec.msgpack.decode(encoded)
+    kind = _KINDS[content["data"]["kind"]]
     return FeedbackEvent(
         id=content["id"],
         timestamp=content["timestamp"],

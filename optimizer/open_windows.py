@@ -113,6 +113,12 @@ class Windows:
         elif minimum >= 0:
             yield from self._close_until(minimum // MINUTE_NS)
 
+    @property
+    def passed_ns(self) -> int:
+        """How far everything is known: the minimum watermark, at a replay's end the last call."""
+        minimum = min(self.marks.values())
+        return self._reached_ns if minimum >= FINAL_NS else minimum
+
     def _close_until(self, until: int) -> Iterator[Closing]:
         if self._closed < 0:
             self._closed = self._first(until)

@@ -244,10 +244,11 @@ def split(pane: Pane, groups: Sequence[int]) -> dict[int, Pane]:
         groups: (rows,) the group of each row; all rows of a route are in one group.
     """
     group_of = np.asarray(groups, np.int64)
-    return {int(group): _part(pane, group_of == group) for group in np.unique(group_of)}
+    return {int(group): part(pane, group_of == group) for group in np.unique(group_of)}
 
 
-def _part(pane: Pane, mine: NDArray[np.bool_]) -> Pane:
+def part(pane: Pane, mine: NDArray[np.bool_]) -> Pane:
+    """Give some of a pane's rows, with all that hangs on them; `mine` is (rows,)."""
     if mine.all():
         return pane
     rows = np.flatnonzero(mine)

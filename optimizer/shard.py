@@ -1,7 +1,9 @@
 """A shard: the windows and controllers of its routes, moved on by panes, marks and events.
 
 A route's whole brain is one state with one owner. The shard changes its mind only when the minimum
-watermark passes a minute; it then takes what lies before that, in the order of event time.
+watermark passes a tick of ten seconds, for orders and routes that are being acted on, or a minute,
+for all; it then takes what lies before that, in the order of event time. Of a tick and a minute
+that end together, the tick comes first.
 """
 
 from __future__ import annotations
@@ -10,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from optimizer.controller import Controller, Observation, RouteState, is_blank
+from optimizer.controller import Controller, Observation, RouteState, is_acted_on, is_blank
+from optimizer.documents import Document
 from optimizer.errors import UnknownVersion
 from optimizer.events import Alert, Heard
 from optimizer.inbox import Directory, Inbox
+from optimizer.open_ticks import OpenTicks
 from optimizer.open_windows import Windows
 from optimizer.panes import Mark, Pane, Served
 from optimizer.pieces import Pieces
+from optimizer.rollouts import RolloutProgress, Tick
 from optimizer.summaries import instant, summarize
 from optimizer.windows import WindowSummary
 
@@ -29,10 +34,10 @@ if TYPE_CHECKING:
     from optimizer.open_windows import Closing
     from optimizer.ports import Vault
 
-    Output = WindowSummary | Finding | OptimizationDecision
+    Output = WindowSummary | Finding | OptimizationDecision | Document | RolloutProgress
 
-VERSION = 2
-READS = (1, VERSION)  # 1 knew neither estimates nor sampling nor alerts
+VERSION = 3
+READS = (1, 2, VERSION)  # 1 knew neither estimates nor sampling nor alerts, 2 no rollouts
 
 
 class Shard:
@@ -59,6 +64,8 @@ class Shard:
     ) -> None:
         self.name = name
         self.windows = Windows(partitions)
+        self._ticks = OpenTicks(controller.controlled)
+        self._acting: set[str] = set()
         self._pieces = Pieces(vault, name)
         self.routes: dict[str, RouteState | None] = {}
         self._inbox = Inbox()
@@ -71,18 +78,48 @@ class Shard:
         match item:
             case Pane():
                 self.windows.add(item)
+                self._ticks.add(item)
                 return []
             case Served():
                 self._directory.learn(item)
                 return []
             case Heard():
                 self._inbox.put(item)
-                self.windows.wake(item.due_ns)
+                if isinstance(item.event.data, Alert):
+                    self.windows.wake(item.due_ns)
                 return []
             case Mark():
-                return [
-                    out for closing in self.windows.advance(item) for out in self._pass(closing)
-                ]
+                return list(self._advance(item))
+
+    def _advance(self, mark: Mark) -> Iterable[Output]:
+        """Tell the ticks and close the minutes that the minimum watermark has passed."""
+        for closing in self.windows.advance(mark):
+            yield from self._tick_until(closing.end_ns)
+            yield from self._pass(closing)
+        yield from self._tick_until(self.windows.passed_ns)
+
+    def _tick_until(self, until_ns: int) -> Iterable[Output]:
+        while True:
+            due_ns = self._inbox.next_order_ns()
+            end_ns = self._ticks.next_end_ns(until_ns, due_ns, acting=bool(self._acting))
+            if end_ns is None:
+                return
+            rows = self._ticks.take(end_ns, self._acting)
+            known = self.routes.keys() | rows.keys()
+            heard = self._shared(self._inbox.take_orders(end_ns), known, end_ns)
+            for route in sorted(self._acting | heard.keys()):
+                events = tuple(heard.get(route, ()))
+                tick = Tick(route=route, end_ns=end_ns, rows=rows.get(route), events=events)
+                yield from self._step(route, *self._controller.tick(self.routes.get(route), tick))
+
+    def _step(self, route: str, state: RouteState, outputs: Iterable[Output]) -> Iterable[Output]:
+        """Keep a route's new state; what alone an alert or an order made known is let go."""
+        if is_blank(state):
+            self.routes.pop(route, None)
+        else:
+            self.routes[route] = state
+        (self._acting.add if is_acted_on(state) else self._acting.discard)(route)
+        return outputs
 
     def _pass(self, closing: Closing) -> Iterable[Output]:
         """Let each route see the windows that ended at a boundary, and its events before it."""
@@ -96,29 +133,21 @@ class Shard:
             for summary in summarize(closed, self._limit_ms):
                 ended.setdefault(summary.route, []).append(summary)
         routes = self.routes.keys() | ended.keys()
-        heard = self._heard(closing.end_ns, routes)
+        alerts = self._inbox.take_alerts(closing.end_ns)
+        heard = self._shared(alerts, routes, closing.end_ns)
         for route in sorted(routes | heard.keys()):
             summaries = tuple(ended.get(route, ()))
             yield from summaries
-            mine = heard.get(route, ())
-            seen = Observation(
-                route=route,
-                at=at,
-                summaries=summaries,
-                orders=tuple(event for event in mine if not isinstance(event.data, Alert)),
-                alerts=tuple(event for event in mine if isinstance(event.data, Alert)),
-            )
-            state, outputs = self._controller.step(self.routes.get(route), seen)
-            if is_blank(state):  # what alone an alert or an order made known is let go
-                self.routes.pop(route, None)
-            else:
-                self.routes[route] = state
-            yield from outputs
+            mine = tuple(heard.get(route, ()))
+            seen = Observation(route=route, at=at, summaries=summaries, alerts=mine)
+            yield from self._step(route, *self._controller.step(self.routes.get(route), seen))
 
-    def _heard(self, end_ns: int, routes: AbstractSet[str]) -> dict[str, list[FeedbackEvent]]:
-        """Give the events that count before an instant to the routes they concern."""
+    def _shared(
+        self, events: Iterable[FeedbackEvent], routes: AbstractSet[str], end_ns: int
+    ) -> dict[str, list[FeedbackEvent]]:
+        """Give events to the routes they concern."""
         heard: dict[str, list[FeedbackEvent]] = {}
-        for event in self._inbox.take(end_ns):
+        for event in events:
             for route in self._directory.concerned(event, routes, end_ns):
                 heard.setdefault(route, []).append(event)
         return heard
@@ -129,6 +158,7 @@ class Shard:
             "version": VERSION,
             "name": self.name,
             "windows": self.windows.dump(self._pieces),
+            "ticks": self._ticks.dump(),
             "routes": {route: msgspec.msgpack.encode(s) for route, s in self.routes.items()},
             "waiting": self._inbox.dump(),
             "served": self._directory.served,
@@ -153,6 +183,9 @@ class Shard:
             route: msgspec.msgpack.decode(encoded, type=RouteState)
             for route, encoded in content["routes"].items()
         }
+        self._acting = {route for route, one in self.routes.items() if one and is_acted_on(one)}
+        if "ticks" in content:
+            self._ticks.load(content["ticks"])
         self._directory.served = dict(content.get("served", {}))
         self._inbox = Inbox.load(content.get("waiting", ()), content.get("orders", ()))
 

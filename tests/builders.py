@@ -26,6 +26,7 @@ from optimizer.events import (
     OrderAction,
     Report,
     ReportOutcome,
+    nanoseconds,
 )
 from optimizer.findings import (
     Evidence,
@@ -41,7 +42,7 @@ from optimizer.orient.alerts import standing
 from optimizer.orient.pooling import pooled
 from optimizer.orient.signs import Scene
 from optimizer.prices import Price, Rates
-from optimizer.rollouts import Phase, RolloutProgress, Verdict, VerdictKind
+from optimizer.rollouts import Phase, RolloutProgress, Tick, Verdict, VerdictKind
 from optimizer.settings import Thresholds
 from optimizer.windows import WindowKind, WindowSummary
 
@@ -111,6 +112,11 @@ def a_summary(**changes) -> WindowSummary:
 
 def an_observation(at: datetime = START, *summaries: WindowSummary, **changes) -> Observation:
     return replace(Observation(route=ROUTE, at=at, summaries=summaries), **changes)
+
+
+def a_tick(at: datetime = START, *events: FeedbackEvent, **changes) -> Tick:
+    """Ten seconds that end at an instant."""
+    return replace(Tick(route=ROUTE, end_ns=nanoseconds(at), events=events), **changes)
 
 
 def a_scene(at: datetime = START, *summaries: WindowSummary, **changes) -> Scene:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from optimizer.decide.docket import (
     Docket,
@@ -28,27 +28,64 @@ if TYPE_CHECKING:
 
 
 def obey(
-    docket: Docket, event: FeedbackEvent, at: datetime
+    docket: Docket, event: FeedbackEvent, at: datetime, revision: int = 0
 ) -> tuple[Docket, tuple[Finding | OptimizationDecision, ...]]:
-    """Carry out an order; one that cannot be is answered by a finding that says why."""
+    """Carry out an order; one that cannot be is answered by a finding that says why.
+
+    Args:
+        docket: The route's decisions.
+        event: The order.
+        at: The tick at which it is carried out, aware UTC.
+        revision: The document revision in force; 0 for none.
+    """
     order = event.data
     if not isinstance(order, Order):
         return docket, ()
+    why_not = _why_refused(docket, order, revision)
+    if why_not:
+        return docket, (_refused(event.id, order, at, why_not),)
+    if order.action is OrderAction.REJECT:
+        return _reject(docket, order, at)
+    return replace(docket, **_changes(order)), ()
+
+
+def _changes(order: Order) -> dict[str, Any]:
+    """Give what an order that is no rejection changes in the docket."""
     match order.action:
-        case OrderAction.PAUSE:
-            return replace(docket, paused=True), ()
-        case OrderAction.RESUME:
-            return replace(docket, paused=False), ()
-        case OrderAction.REJECT:
-            if docket.pending is None or docket.pending.id != order.decision_id:
-                return docket, (_refused(event.id, order, at, _not_pending(order)),)
-            arm = docket.pending.candidate
-            words = ": ".join(filter(None, (f"rejected by {order.author or '?'}", order.reason)))
-            docket, cancelled = cancel_pending(docket, at, words)
-            docket = replace(docket, refused=arm, refused_at=at)
-            return docket, (cancelled,) if cancelled else ()
-        case action:
-            return docket, (_refused(event.id, order, at, f"{action} is not carried out yet."),)
+        case OrderAction.APPROVE:
+            return {"approved": order.decision_id}
+        case OrderAction.ROLL_BACK:
+            return {"undo": _signed("rolled back", order)}
+        case OrderAction.STOP:
+            return {"stopped": True, "undo": _signed("stopped", order)}
+        case OrderAction.START:
+            return {"stopped": False}
+        case OrderAction.PAUSE | OrderAction.RESUME:
+            return {"paused": order.action is OrderAction.PAUSE}
+        case _:
+            return {"pinned": order.action is OrderAction.PIN}
+
+
+def _why_refused(docket: Docket, order: Order, revision: int) -> str:
+    if order.revision is not None and order.revision != revision:
+        return f"It saw revision {order.revision}; revision {revision} is in force."
+    needs = order.action in {OrderAction.APPROVE, OrderAction.REJECT}
+    if needs and (docket.pending is None or docket.pending.id != order.decision_id):
+        return f"No decision {order.decision_id or '(none named)'} of this route is pending."
+    return ""
+
+
+def _reject(
+    docket: Docket, order: Order, at: datetime
+) -> tuple[Docket, tuple[OptimizationDecision, ...]]:
+    arm = docket.pending.candidate if docket.pending else ""
+    docket, cancelled = cancel_pending(docket, at, _signed("rejected", order))
+    docket = replace(docket, refused=arm, refused_at=at)
+    return docket, (cancelled,) if cancelled else ()
+
+
+def _signed(what: str, order: Order) -> str:
+    return ": ".join(filter(None, (f"{what} by {order.author or '?'}", order.reason)))
 
 
 def consider(
@@ -80,10 +117,6 @@ def _decide(
         docket, superseded = cancel_pending(docket, case.at, reason)
     docket = enter(docket, statuses[-1], proposal.priority)
     return docket, (*((superseded,) if superseded else ()), *statuses)
-
-
-def _not_pending(order: Order) -> str:
-    return f"No decision {order.decision_id or '(none named)'} of this route is pending."
 
 
 def _refused(event_id: str, order: Order, at: datetime, detail: str) -> Finding:

@@ -21,7 +21,12 @@ class Docket:
     """What is remembered of a route's decisions.
 
     Attributes:
-        paused: An operator ordered that nothing be decided.
+        paused: An operator ordered that nothing be decided, and a rollout held where it is.
+        pinned: An operator ordered that what is in force stay.
+        stopped: An operator ordered that the incumbent serve all, and nothing be decided.
+        approved: Id of the pending decision that an operator approved; `""` for none.
+        undo: Why an operator wants the newest change undone; `""` for no such wish. It is
+            carried out at once, so it does not outlast a tick.
         pending: The recommendation that waits for an answer.
         priority: Its priority.
         rested: When each rule last led to a decision.
@@ -31,12 +36,21 @@ class Docket:
     """
 
     paused: bool = False
+    pinned: bool = False
+    stopped: bool = False
+    approved: str = ""
+    undo: str = ""
     pending: OptimizationDecision | None = None
     priority: int = 0
     rested: dict[str, datetime] = field(default_factory=dict)
     changes: tuple[datetime, ...] = ()
     refused: str = ""
     refused_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something may be decided."""
+        return not (self.paused or self.pinned or self.stopped)
 
 
 def cancel_pending(
@@ -46,7 +60,7 @@ def cancel_pending(
     if docket.pending is None:
         return docket, None
     cancelled = transition(docket.pending, DecisionStatus.CANCELLED, at, reason)
-    return replace(docket, pending=None, priority=0), cancelled
+    return replace(docket, pending=None, priority=0, approved=""), cancelled
 
 
 def expire(
@@ -76,7 +90,7 @@ def changes_so_far(docket: Docket) -> Changes:
 
 def may_propose(docket: Docket, proposal: Proposal, case: Case) -> bool:
     """Tell whether a proposal's rule has rested, and nothing more important is being answered."""
-    if docket.paused or proposal.finding.rule in docket.rested:
+    if not docket.is_open or proposal.finding.rule in docket.rested:
         return False
     if docket.pending is None or proposal.priority <= docket.priority:
         return True

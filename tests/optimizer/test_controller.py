@@ -18,6 +18,7 @@ from tests.builders import (
     ROUTE,
     PriceList,
     a_summary,
+    a_tick,
     an_arm,
     an_order,
     minutes_later,
@@ -34,7 +35,7 @@ def settings(**changes):
     return replace(Settings(), routes=(route,), **changes)
 
 
-def seen(minute, arms=(OLD.id,), orders=(), rate=20, **changes):
+def seen(minute, arms=(OLD.id,), rate=20, **changes):
     """What a controller sees at the end of a minute: every window that closes then."""
     at = minutes_later(minute)
     summaries = tuple(
@@ -43,7 +44,7 @@ def seen(minute, arms=(OLD.id,), orders=(), rate=20, **changes):
         if kind is WindowKind.SLIDING or minute % (length.seconds // 60) == 0
         for arm in arms
     )
-    return Observation(route=ROUTE, at=at, summaries=summaries if rate else (), orders=orders)
+    return Observation(route=ROUTE, at=at, summaries=summaries if rate else ())
 
 
 def run(controller, observations, state=None):
@@ -119,29 +120,16 @@ def test_a_route_nobody_declared_is_watched_and_left_alone():
     assert {type(one) for one in said} == {Finding}
 
 
-def test_orders_are_obeyed_in_the_order_of_their_times_however_they_came():
-    controller = Controller(settings(), PRICES)
-    state, _ = run(controller, course(60))
-    orders = (
-        an_order(OrderAction.RESUME, id="b", timestamp=minutes_later(60.5)),
-        an_order(OrderAction.PAUSE, id="a", timestamp=minutes_later(60.2)),
-    )
-    for given in (orders, orders[::-1]):
-        after, _ = controller.step(state, seen(61, orders=given))
-        assert not after.docket.paused
-    paused, _ = controller.step(state, seen(61, orders=orders[1:]))
-    _, said = run(controller, course(20, worse_from=0, start=61, **slow()), paused)
-    assert {type(one) for one in said} == {Finding}
-
-
 def test_a_pause_lasts_until_it_is_ended():
     controller = Controller(settings(), PRICES)
     state, _ = run(controller, course(60))
-    state, _ = controller.step(state, seen(61, orders=(an_order(OrderAction.PAUSE),)))
+    state, _ = controller.tick(state, a_tick(minutes_later(60), an_order(OrderAction.PAUSE)))
     state, said = run(controller, course(10, worse_from=0, start=61, **slow()), state)
-    assert [one for one in said if isinstance(one, OptimizationDecision)] == []
+    assert {type(one) for one in said} == {Finding}
     resume = an_order(OrderAction.RESUME)
-    _, said = controller.step(state, seen(72, orders=(resume,), **slow()))
+    state, said = controller.tick(state, a_tick(minutes_later(71), resume))
+    assert said == ()
+    _, said = controller.step(state, seen(72, **slow()))
     assert [one.status for one in said] == [DecisionStatus.PENDING]
 
 

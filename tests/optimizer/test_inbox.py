@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from optimizer.events import Heard, nanoseconds
+from optimizer.events import Heard, OrderAction, nanoseconds
 from optimizer.inbox import Directory, Inbox
 from optimizer.panes import Served, service_of, shard_of
 from tests.builders import START, a_report, an_alert, an_order, minutes_later
@@ -26,7 +26,8 @@ def test_events_come_out_in_the_order_of_their_time_whatever_order_they_came_in(
         an_alert(id="b", timestamp=minutes_later(0.2)),
         an_alert(id="a", timestamp=minutes_later(0.2)),
         an_alert(id="a", timestamp=minutes_later(0.2), value=1.0),
-        an_order(timestamp=minutes_later(0.1)),
+        an_order(OrderAction.RESUME, id="d", timestamp=minutes_later(0.15)),
+        an_order(OrderAction.PAUSE, id="e", timestamp=minutes_later(0.1)),
     ]
     wanted = None
     for seed in range(20):
@@ -34,11 +35,11 @@ def test_events_come_out_in_the_order_of_their_time_whatever_order_they_came_in(
         inbox = Inbox()
         for event in events:
             inbox.put(due(event))
-        taken = inbox.take(end(1))
+        taken = inbox.take_orders(end(1)), inbox.take_alerts(end(1))
         wanted = wanted or taken
         assert taken == wanted
-        assert [event.id for event in taken] == ["order-1", "a", "a", "b"]
-        assert inbox.take(end(1)) == []
+        assert [[event.id for event in some] for some in taken] == [["e", "d"], ["a", "a", "b"]]
+        assert (inbox.take_orders(end(1)), inbox.take_alerts(end(1))) == ([], [])
 
 
 def test_what_is_due_later_waits_and_survives_being_stored():
@@ -48,12 +49,13 @@ def test_what_is_due_later_waits_and_survives_being_stored():
     inbox.put(due(an_order(timestamp=minutes_later(1))))
     report = a_report(timestamp=minutes_later(1.5))
     inbox.put(due(report))
-    assert inbox.take(end(1)) == []
+    assert inbox.take_orders(end(1)) == []
     stored = Inbox.load(inbox.dump())
-    order, told = stored.take(end(2))
+    assert stored.next_order_ns() == end(1)
+    order, told = stored.take_orders(end(2))
     assert (order.id, told) == ("order-1", report)
-    assert stored.take(end(3)) == []
-    assert stored.take(end(4)) == [late]
+    assert stored.take_alerts(end(3)) == []
+    assert stored.take_alerts(end(4)) == [late]
 
 
 def directory(number, *declared):
@@ -106,5 +108,5 @@ def test_orders_of_version_1_are_read():
     order = an_order(timestamp=START)
     written = Inbox([due(order)]).dump()
     inbox = Inbox.load((), [encoded for _, encoded in written])
-    assert inbox.take(end(0)) == []
-    assert inbox.take(end(1)) == [order]
+    assert inbox.take_orders(end(0)) == []
+    assert inbox.take_orders(end(1)) == [order]

@@ -9,7 +9,7 @@ from optimizer.controller import Controller, Observation
 from optimizer.decisions import OptimizationDecision
 from optimizer.findings import Finding
 from optimizer.settings import RouteSettings, Settings
-from tests.builders import PriceList, an_arm, an_order
+from tests.builders import PriceList, a_tick, an_arm, an_order
 from tests.noisy_traffic import DAY, ROUTE, START, Incident, Noise, Traffic
 
 HOUR = 60
@@ -91,12 +91,12 @@ def test_errors_lead_to_another_arm_and_an_operator_may_refuse():
     ((_, decision),) = story.decisions()
     assert (decision.rule, decision.candidate) == ("error_rate", FAST.id)
     order = an_order(decision_id=decision.id, reason="we wait for the provider")
-    (seen,) = story.traffic.observations(at + 5, at + 6)
-    (answer,) = story.take(replace(seen, orders=(order,)))
+    story.state, (answer,) = story.controller.tick(
+        story.state, a_tick(START + timedelta(minutes=at + 5), order)
+    )
     assert (answer.id, answer.status.value) == (decision.id, "cancelled")
-    story.minute = at + 6
     story.until(at + 50)
-    assert len(story.decisions()) == 2
+    assert len(story.decisions()) == 1
 
 
 def test_a_price_that_doubles_leads_to_the_cheapest_arm_at_the_main_loop():

@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Any
 from optimizer.controller import Controller, Observation
 from optimizer.decisions import OptimizationDecision
 from optimizer.events import OrderAction
+from optimizer.rollouts import Tick
 from optimizer.windows import WindowKind
-from tests.builders import ROUTE, PriceList, a_summary, an_observation, an_order, minutes_later
+from tests.builders import (
+    ROUTE,
+    PriceList,
+    a_summary,
+    a_tick,
+    an_observation,
+    an_order,
+    minutes_later,
+)
 from tests.settings_probes.probe import Probe
 
 if TYPE_CHECKING:
@@ -27,11 +36,12 @@ def a_route(*candidates: dict[str, Any], **other: Any) -> dict[str, Any]:
     return {"routes": [route], **other}
 
 
-def decisions(settings: Settings, *seen: Observation) -> list[OptimizationDecision]:
+def decisions(settings: Settings, *seen: Observation | Tick) -> list[OptimizationDecision]:
     """Let the controller live through what is seen; give what it decides."""
     controller, state, said = Controller(settings, PRICES), None, []
     for observation in seen:
-        state, outputs = controller.step(state, observation)
+        step = controller.tick if isinstance(observation, Tick) else controller.step
+        state, outputs = step(state, observation)
         said += outputs
     return [each for each in said if isinstance(each, OptimizationDecision)]
 
@@ -112,17 +122,17 @@ def fates_after_refusal(settings: Settings) -> list[tuple[str, str]]:
     """Slow at once; refused after five minutes; failing after ten, which the rest does not bind."""
     (first,) = decisions(settings, slow(settings))
     order = an_order(OrderAction.REJECT, decision_id=first.id, timestamp=minutes_later(4))
-    refused = an_observation(minutes_later(5), *slow(settings, 5).summaries, orders=(order,))
-    return fates(*decisions(settings, slow(settings), refused, failing(settings, 10)))
+    refused = (a_tick(minutes_later(5), order), slow(settings, 5))
+    return fates(*decisions(settings, slow(settings), *refused, failing(settings, 10)))
 
 
 def recommended_when_still_slow(settings: Settings) -> list[str]:
     """Slow at once; refused after five minutes; what is recommended until twenty are over."""
     (first,) = decisions(settings, slow(settings))
     order = an_order(OrderAction.REJECT, decision_id=first.id, timestamp=minutes_later(4))
-    refused = an_observation(minutes_later(5), *slow(settings, 5).summaries, orders=(order,))
+    refused = (a_tick(minutes_later(5), order), slow(settings, 5))
     later = (slow(settings, minute) for minute in range(6, 21))
-    made = decisions(settings, slow(settings), refused, *later)
+    made = decisions(settings, slow(settings), *refused, *later)
     return [str(one.status) for one in made]
 
 

@@ -272,7 +272,10 @@ def test_an_order_for_a_time_nobody_will_see_waits_in_vain_and_can_be_stored() -
     ((_, heard),) = an_observer().take(record(RecordKind.ORDER, to_json(far), 3))
     assert heard.due_ns == FINAL_NS
     inbox = Inbox([heard])
-    assert Inbox.load(msgspec.msgpack.decode(msgspec.msgpack.encode(inbox.dump()))).take(1) == []
+    assert (
+        Inbox.load(msgspec.msgpack.decode(msgspec.msgpack.encode(inbox.dump()))).take_orders(1)
+        == []
+    )
 
 
 def test_an_alert_that_would_be_over_when_it_counts_is_counted_and_goes_nowhere() -> None:
