@@ -141,7 +141,6 @@ def _by_time(event: FeedbackEvent) -> tuple[Any, str, bytes]:
 
 def _event(encoded: bytes) -> FeedbackEvent:
     content: dict[str, Any] = msgspec.msgpack.decode(encoded)
-    kind = _KINDS[content["data"]["kind"]]
     return FeedbackEvent(
         id=content["id"],
         timestamp=content["timestamp"],

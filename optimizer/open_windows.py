@@ -121,7 +121,7 @@ class Windows:
 
     def _close_until(self, until: int) -> Iterator[Closing]:
         if self._closed < 0:
-            self._closed = self._first(until)
+            self._closed = min(until, self._first(until))  # an earlier one may still come
         while self._closed < until:
             if self._closed - self._latest > FORGET_MINUTES:
                 self._closed = min(until, self._first(until))

@@ -113,3 +113,13 @@ def test_neither_the_interleaving_of_partitions_nor_being_stored_changes_what_is
             wanted = wanted or outputs
             assert outputs == wanted
         assert {one.rule for one in wanted} == {"external_latency_spike", "order_refused"}
+
+
+def test_a_minute_of_the_partition_that_lags_at_the_start_is_not_lost():
+    shard = a_shard()
+    shard.take(heard(an_alert(timestamp=minutes_later(1.5))))  # of b, which is ahead
+    shard.take(mark("b", 2))
+    shard.take(mark("a", 0))
+    shard.take(heard(an_alert(timestamp=minutes_later(0.5), route="acme/shop/answer")))
+    outputs = told(shard.take(mark("a", 2)))
+    assert [end for _, _, end in outputs] == [minutes_later(1), minutes_later(2)]
