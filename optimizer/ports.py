@@ -142,17 +142,24 @@ class Gateway(Protocol):
     def capabilities(self) -> Capabilities:
         """Tell what it can do."""
 
+    def routes(self) -> Collection[str]:
+        """Name the routes that have a document there."""
+
     def read(self, route: str) -> Document | None:
-        """Give the document in force, None where there is none."""
+        """Give the document in force, as it acts; None where there is none.
+
+        After `revert` it is the document with every slot the incumbent's.
+        """
 
     def plan(self, document: Document) -> Sequence[Write]:
         """Give the writes that would bring a document there, and the mixes they pass through."""
 
     def apply(self, document: Document, expected: int, key: str) -> None:
-        """Bring a document there.
+        """Bring a document there, with a new lease where it is leased.
 
-        A repeat with the same key does nothing. An older revision than is there, or a document
-        other than the one that is there under its revision, is refused as a conflict.
+        What failed half-way is finished by trying again. Where the document is in force already,
+        nothing is done. An older revision than is there, or another document than the one that is
+        there under its revision, is refused as a conflict.
 
         Args:
             document: What shall be in force.
@@ -163,5 +170,14 @@ class Gateway(Protocol):
     def observe(self, route: str) -> Mapping[str, int | None]:
         """Give the revision each replica runs, by its name; None where that is not known."""
 
+    def renew(self, route: str, revision: int) -> None:
+        """Let a leased document hold for another lease; nothing where it is not leased.
+
+        A conflict where another revision is in force.
+        """
+
     def revert(self, route: str, expected: int) -> None:
         """Let the incumbent of the document in force serve all, until the next document."""
+
+    def remove(self, route: str, expected: int) -> None:
+        """Take a route's document away, as if there had never been one."""

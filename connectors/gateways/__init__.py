@@ -1,0 +1,1 @@
+"""What brings documents to the calls; each implements `optimizer.ports.Gateway`."""
