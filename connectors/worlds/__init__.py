@@ -11,6 +11,8 @@ arrivals, load, users and scores stand below with their defaults; those of arms 
     partition_by: trace            # or user
     heartbeat: 1s                  # of each partition; 0s for none
     exporter: {processes: 2, interval: 5s, batch: 512, jitter: 500ms}   # of each service
+    gateway: {delay: 2s, replicas: 1}    # how documents are followed, in a loop
+      # and stale: {replicas: 1, start: 2h, length: 1h}: some take up none for a while
     prices:                        # USD per million tokens; others stay as published
       gpt-4o: {input: 2.5, output: 10, cache_read: 1.25}                # cache_read may be left out
 
@@ -54,9 +56,13 @@ arrivals, load, users and scores stand below with their defaults; those of arms 
       - {kind: price, route: ..., arm: gpt-4o, start: 5h, length: 1h, factor: 2}   # of its model
       - {kind: quality, route: ..., start: 6h, length: 30m, factor: 0.6}  # the others are judged 0
       - {kind: outage, route: ..., start: 7h, length: 5m}                 # every call fails
+      - {kind: hang, route: ..., arm: gpt-4o, start: 7h}                  # no call ever ends
       - {kind: traffic, route: ..., start: 8h, factor: 0}                 # 0 is silence
 
     settings: {}                   # to replay with; routes, tenant and prices follow from above
+
+In a loop (`simulate --loop`) the first arm's share is 1 and each arm says how it behaves, for
+documents give the arms their shares; before the first one the incumbent serves all.
 
 Latency and errors go by when a call is made, quality by when the judged call was made.
 """

@@ -16,11 +16,13 @@ from connectors.worlds.spans import SpanEncoder, scope
 from optimizer.events import EventSource, EventType, FeedbackEvent, Score
 from optimizer.observe.columns import Record, RecordKind
 from optimizer.simulate.export import partition_of, score_stamps, travel
-from optimizer.simulate.incidents import nanoseconds
-from optimizer.simulate.simulation import EPOCH, simulate, start_ns
+from optimizer.simulate.incidents import EPOCH, nanoseconds
+from optimizer.simulate.simulation import simulate, start_ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from optimizer.simulate.calls import SimulatedCalls
     from optimizer.simulate.export import Batch
@@ -30,7 +32,7 @@ _CALLS_AT_ONCE = 16_384  # bounds what is held as Python objects
 _NAMESPACE = uuid.UUID("6a1f0c1e-3f0b-5b57-9c1c-0d6e6f0f5a11")  # of instances of services
 
 
-class _Arrival(NamedTuple):
+class Arrival(NamedTuple):
     """A record before it has its offset."""
 
     stamp_ns: int
@@ -45,12 +47,15 @@ def partition_names(world: World) -> tuple[str, ...]:
     return tuple(f"otlp_spans-{number}" for number in range(world.partitions))
 
 
-def records(world: World, calls: SimulatedCalls | None = None) -> Iterator[Record]:
+def records(
+    world: World, calls: SimulatedCalls | None = None, key: str | None = None
+) -> Iterator[Record]:
     """Turn a world into what its receiver would take, by rising time of arrival.
 
     Args:
         world: The world.
         calls: Its calls, where they have been simulated already.
+        key: What stamps are signed with; None signs none.
 
     Yields:
         OTLP trace requests, scores of calls as feedback events, and heartbeats: one per partition
@@ -63,32 +68,48 @@ def records(world: World, calls: SimulatedCalls | None = None) -> Iterator[Recor
     names = partition_names(world)
     offsets = [0] * len(names)
     for stamp_ns, _, place, kind, body in heapq.merge(
-        _requests(world, calls, batches),
+        requests(calls, batches, Telemetry(world, key)),
         _scores(world, calls, end_ns),
-        _heartbeats(world, end_ns),
+        heartbeats(world, start_ns(world), last_beat_ns(world, end_ns)),
         key=itemgetter(0, 1),
     ):
         yield Record(names[place], offsets[place], stamp_ns, kind, body)
         offsets[place] += 1
 
 
-def _requests(world: World, calls: SimulatedCalls, batches: Sequence[Batch]) -> Iterator[_Arrival]:
+class Telemetry:
+    """Encodes what the processes of a world send; only to save making it again.
+
+    Args:
+        world: The world.
+        key: What stamps are signed with; None signs none.
+    """
+
+    def __init__(self, world: World, key: str | None) -> None:
+        self.spans = SpanEncoder(world, key)
+        self.envelope = Envelope(world)
+
+
+def requests(
+    calls: SimulatedCalls, batches: Sequence[Batch], telemetry: Telemetry
+) -> Iterator[Arrival]:
     """Encode the batches, some thousand calls at once."""
-    encoder, envelope = SpanEncoder(world), _Envelope(world)
     first = 0
     while first < len(batches):
         begin, last = batches[first].first, first
         while last < len(batches) and batches[last].last - begin <= _CALLS_AT_ONCE:
             last += 1
         last = max(last, first + 1)  # one batch may hold more than that
-        spans = encoder.encode(calls.take(slice(begin, batches[last - 1].last)))
+        spans = telemetry.spans.encode(calls.take(slice(begin, batches[last - 1].last)))
         for batch in batches[first:last]:
-            body = envelope.request(batch, spans[batch.first - begin : batch.last - begin])
-            yield _Arrival(batch.stamp_ns, 0, batch.partition, RecordKind.OTLP, body)
+            body = telemetry.envelope.request(
+                batch, spans[batch.first - begin : batch.last - begin]
+            )
+            yield Arrival(batch.stamp_ns, 0, batch.partition, RecordKind.OTLP, body)
         first = last
 
 
-class _Envelope:
+class Envelope:
     """Puts encoded spans of one process into an export request."""
 
     def __init__(self, world: World) -> None:
@@ -116,33 +137,36 @@ class _Envelope:
         return b"".join(wire.attribute(1, key, value) for key, value in pairs.items())
 
 
-def _scores(world: World, calls: SimulatedCalls, end_ns: int) -> Iterator[_Arrival]:
+def _scores(world: World, calls: SimulatedCalls, end_ns: int) -> Iterator[Arrival]:
     """Encode the scores that arrive until the end, by rising time of arrival."""
     rows = np.flatnonzero(calls.scored_ns >= 0)
     stamps = score_stamps(world, calls)[rows]
     rows = rows[np.argsort(stamps, kind="stable")]
     stamps = np.sort(stamps)
-    rows, stamps = rows[stamps <= end_ns], stamps[stamps <= end_ns]
-    judged = calls.take(rows)
+    yield from scores(world, calls.take(rows[stamps <= end_ns]), stamps[stamps <= end_ns])
+
+
+def scores(world: World, judged: SimulatedCalls, stamps: NDArray[np.int64]) -> Iterator[Arrival]:
+    """Encode the scores of calls, each with when it arrives."""
     partitions = partition_of(world, judged).tolist()
     for row, (stamp_ns, partition) in enumerate(zip(stamps.tolist(), partitions, strict=True)):
         body = to_json(_score(world, judged, row))
-        yield _Arrival(stamp_ns, 1, partition, RecordKind.SCORE, body)
+        yield Arrival(stamp_ns, 1, partition, RecordKind.SCORE, body)
 
 
 def _score(world: World, calls: SimulatedCalls, row: int) -> FeedbackEvent:
     """Make the event of one score; it echoes where its call was made, so no join is needed."""
     route = world.routes[calls.route[row]]
     trace = calls.ids[row, :16].tobytes().hex()
-    cell = int(calls.cell[row])
+    cell, revision = int(calls.cell[row]), int(calls.revision[row])
     score = Score(
         route=route.route,
         arm=route.arms[calls.arm[row]].arm.id,
         value=round(float(calls.score[row]), 6),
         name=route.scores.name,
-        revision=route.revision,
+        revision=revision,
         cell=route.cells[cell].name if cell >= 0 else "",
-        slot=int(calls.slot[row]) if route.revision else -1,
+        slot=int(calls.slot[row]) if revision else -1,
     )
     return FeedbackEvent(
         id=f"{trace}/{score.name}",
@@ -154,12 +178,19 @@ def _score(world: World, calls: SimulatedCalls, row: int) -> FeedbackEvent:
     )
 
 
-def _heartbeats(world: World, end_ns: int) -> Iterator[_Arrival]:
-    period = nanoseconds(world.heartbeat)
+def heartbeats(world: World, after_ns: int, until_ns: int) -> Iterator[Arrival]:
+    """Give the heartbeats after an instant, up to another and at it."""
+    period, begin_ns = nanoseconds(world.heartbeat), start_ns(world)
     if not period:
         return
-    beats = -(-(end_ns - start_ns(world)) // period)
-    for beat in range(1, beats + 1):
-        stamp_ns = start_ns(world) + beat * period
+    first, last = ((instant - begin_ns) // period for instant in (after_ns, until_ns))
+    for beat in range(first + 1, last + 1):
         for partition in range(world.partitions):
-            yield _Arrival(stamp_ns, 2, partition, RecordKind.HEARTBEAT, b"")
+            stamp_ns = begin_ns + beat * period
+            yield Arrival(stamp_ns, 2, partition, RecordKind.HEARTBEAT, b"")
+
+
+def last_beat_ns(world: World, end_ns: int) -> int:
+    """Give the first heartbeat that is not before an instant; the instant where there is none."""
+    period, begin_ns = nanoseconds(world.heartbeat), start_ns(world)
+    return begin_ns + -(-(end_ns - begin_ns) // period) * period if period else end_ns

@@ -14,7 +14,16 @@ from optimizer.simulate.incidents import Incident, nanoseconds
 from optimizer.simulate.load import Load
 from optimizer.simulate.quantities import Judged, Lognormal, Recorded, RecordedScores
 from optimizer.simulate.users import Users
-from optimizer.simulate.worlds import Cell, Exporter, Scores, SimulatedArm, SimulatedRoute, World
+from optimizer.simulate.worlds import (
+    Cell,
+    Exporter,
+    Following,
+    Scores,
+    SimulatedArm,
+    SimulatedRoute,
+    Stale,
+    World,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +33,7 @@ if TYPE_CHECKING:
 
     from connectors.worlds.schema import (
         ArmSpec,
+        GatewaySpec,
         IncidentSpec,
         LoadSpec,
         LognormalSpec,
@@ -91,6 +101,15 @@ def world_of(
         partition_by=spec.partition_by,
         exporter=Exporter(**dict(spec.exporter)),
         heartbeat=spec.heartbeat,
+        following=_following(spec.gateway),
+    )
+
+
+def _following(spec: GatewaySpec) -> Following:
+    return Following(
+        delay=spec.delay,
+        replicas=spec.replicas,
+        stale=Stale(**dict(spec.stale)) if spec.stale else None,
     )
 
 

@@ -65,14 +65,40 @@ def _name_faults(route: RouteSpec, key: str) -> Iterator[str]:
             yield f"{key}.arms[{place}].name is {arm.called}: must differ from {other}"
 
 
+def loop_faults(routes: Mapping[int, RouteSpec]) -> Iterator[str]:
+    """Tell what keeps documents from steering the traffic of a route."""
+    for place, route in routes.items():
+        key = f"routes[{place}]"
+        if not route.revision:
+            yield f"{key}.revision is 0: documents steer only calls that are stamped"
+        if route.arms[0].share < 1:
+            what = "must be 1, for documents give the others their shares"
+            yield f"{key}.arms[0].share is {route.arms[0].share:g}: {what}"
+
+
+def gateway_faults(spec: WorldSpec) -> Iterator[str]:
+    """Tell what is wrong with how gateways follow documents."""
+    stale = spec.gateway.stale
+    if stale is None:
+        return
+    if stale.replicas > spec.gateway.replicas:
+        most = f"must be at most gateway.replicas, {spec.gateway.replicas}"
+        yield f"gateway.stale.replicas is {stale.replicas}: {most}"
+    if not stale.length:
+        yield f"gateway.stale.length is {stale.length}: must be above 0"
+    if stale.start + stale.length > spec.length:
+        ends = stale.start + stale.length
+        yield f"gateway.stale ends at {ends}: must end with the world at {spec.length}"
+
+
 def behaviour_faults(
-    route: RouteSpec, key: str, matrix: Matrix | None, traffic: Traffic
+    route: RouteSpec, key: str, matrix: Matrix | None, traffic: Traffic, *, loop: bool = False
 ) -> Iterator[str]:
-    """Tell what a route's serving arms lack; unserved candidates need no behaviour."""
+    """Tell what a route's serving arms lack; without a loop, unserved candidates need nothing."""
     if route.cells == "task" and (matrix is None or not any(matrix.kinds)):
         yield f"{key}.cells is task: needs a matrix with a column task"
     for place, arm in enumerate(route.arms):
-        if arm.share:
+        if arm.share or loop:
             at = f"{key}.arms[{place}]"
             yield from _arm_faults(route, arm, at, matrix, traffic)
 
@@ -121,9 +147,9 @@ def incident_faults(
 def _amount_faults(incident: IncidentSpec, key: str) -> Iterator[str]:
     kind, factor, value = incident.kind, incident.factor, incident.value
     match kind:
-        case IncidentKind.OUTAGE:
+        case IncidentKind.OUTAGE | IncidentKind.HANG:
             if factor is not None or value is not None:
-                yield f"{key}.factor and value say nothing of an outage: leave them out"
+                yield f"{key}.factor and value say nothing of {kind}: leave them out"
         case IncidentKind.ERRORS:
             if (factor is None) == (value is None):
                 yield f"{key} is of errors: needs either factor or value"

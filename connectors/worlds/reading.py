@@ -48,13 +48,21 @@ class WorldFile:
     settings: Mapping[str, Any]
     prices: Mapping[str, PriceSpec]
 
+    @property
+    def stamp_key(self) -> str | None:
+        """What its gateways sign stamps with; None when they sign none."""
+        stamps = self.settings.get("stamps") or {}
+        key: str | None = stamps.get("key")
+        return key
 
-def read(path: Path, recorded: Path | None = None) -> WorldFile:
+
+def read(path: Path, recorded: Path | None = None, *, loop: bool = False) -> WorldFile:
     """Read a world file and the recordings it names.
 
     Args:
         path: The file.
         recorded: The folder that `recorded:` stands for; None when there is none.
+        loop: Documents will steer it: each arm must say how it behaves.
 
     Raises:
         WorldInvalid: The file has faults; the message lists all, one a line, key and value.
@@ -64,8 +72,10 @@ def read(path: Path, recorded: Path | None = None) -> WorldFile:
     spec = _part(WorldSpec, raw, "", faults)
     routes = _parts(RouteSpec, raw, "routes", faults)
     incidents = _parts(IncidentSpec, raw, "incidents", faults)
-    sources = _sources(routes, spec, _Files(path.parent, recorded), faults)
+    sources = _sources(routes, spec, _Files(path.parent, recorded, loop=loop), faults)
     faults += checks.routes_faults(routes)
+    faults += checks.loop_faults(routes) if loop else ()
+    faults += checks.gateway_faults(spec) if spec else ()
     faults += checks.incident_faults(spec, routes, derived.route_names(raw), incidents)
     config = derived.config(raw, {place: source.matrix for place, source in sources.items()})
     settings = _settings(raw, config, faults)
@@ -112,9 +122,10 @@ def _parts(
 
 
 class _Files:
-    """Finds and reads the files a world names, each once."""
+    """Finds and reads the files a world names, each once; knows whether all arms may serve."""
 
-    def __init__(self, folder: Path, recorded: Path | None) -> None:
+    def __init__(self, folder: Path, recorded: Path | None, *, loop: bool) -> None:
+        self.loop = loop
         self._folder = folder
         self._recorded = recorded
         self.table = cache(self._table)
@@ -141,7 +152,7 @@ def _sources(
         except WorldInvalid as error:
             faults.append(f"{key}.arrivals is {shown(dict(route.arrivals))}: {error}")
         if len(faults) == before:
-            faults += checks.behaviour_faults(route, key, table, traffic)
+            faults += checks.behaviour_faults(route, key, table, traffic, loop=files.loop)
             sources[place] = Sources(traffic, table)
     return sources
 
@@ -150,7 +161,8 @@ def _matrix(route: RouteSpec, files: _Files, key: str, faults: list[str]) -> Mat
     if route.matrix is None:
         return None
     try:
-        return matrix(files.table(route.matrix), {arm.recorded for arm in route.arms if arm.share})
+        served = {arm.recorded for arm in route.arms if arm.share or files.loop}
+        return matrix(files.table(route.matrix), served)
     except WorldInvalid as error:
         faults.append(f"{key}.matrix is {route.matrix}: {error}")
         return None

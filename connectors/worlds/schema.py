@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,7 +9,6 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -19,6 +17,15 @@ from pydantic import (
     model_validator,
 )
 
+from connectors.worlds.kinds import (
+    Count,
+    Duration,
+    Name,
+    NotNegative,
+    Number,
+    Positive,
+    Share,
+)
 from optimizer.documents import Unit
 from optimizer.settings.faults import shown
 from optimizer.settings.routes import ARM
@@ -27,36 +34,6 @@ from optimizer.simulate.worlds import Dialect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_PARTS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds", "ms": "milliseconds"}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|d|h|m|s))+")
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)")
-
-
-def duration(text: object) -> timedelta:
-    """Read a duration such as `90s`, `20m`, `1h30m`, `7d`.
-
-    Raises:
-        ValueError: It is none.
-    """
-    if not isinstance(text, str) or not _DURATION.fullmatch(text):
-        raise ValueError("must be a duration such as 90s, 20m, 1h30m or 7d")
-    totals = dict.fromkeys(_PARTS, 0.0)
-    for amount, unit in _PART.findall(text):
-        totals[unit] += float(amount)
-    try:
-        return timedelta(**{_PARTS[unit]: total for unit, total in totals.items()})
-    except OverflowError as error:
-        raise ValueError("must be a shorter duration") from error
-
-
-Duration = Annotated[timedelta, BeforeValidator(duration)]
-Number = Annotated[float, Field(strict=True)]
-Count = Annotated[int, Field(strict=True)]
-Share = Annotated[Number, Field(ge=0, le=1)]
-Positive = Annotated[Number, Field(gt=0)]
-NotNegative = Annotated[Number, Field(ge=0)]
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 
 
 class _Part(BaseModel):
@@ -252,6 +229,22 @@ class ExporterSpec(_Part):
     jitter: Duration = timedelta(milliseconds=500)
 
 
+class StaleSpec(_Part):
+    """Replicas that take up no document for a while."""
+
+    replicas: Annotated[Count, Field(ge=1)]
+    start: Duration
+    length: Duration
+
+
+class GatewaySpec(_Part):
+    """How gateways follow documents."""
+
+    delay: Duration = timedelta(seconds=2)
+    replicas: Annotated[Count, Field(ge=1, le=1000)] = 1
+    stale: StaleSpec | None = None
+
+
 class WorldSpec(_Part):
     """The world as a whole; routes, incidents and settings are looked at one by one."""
 
@@ -262,6 +255,7 @@ class WorldSpec(_Part):
     partition_by: Literal["user", "trace"] = "trace"
     heartbeat: Duration = timedelta(seconds=1)
     exporter: ExporterSpec = ExporterSpec()
+    gateway: GatewaySpec = GatewaySpec()
     prices: dict[Name, PriceSpec] = {}
     routes: Annotated[list[Any], Field(min_length=1)]
     incidents: list[Any] = []

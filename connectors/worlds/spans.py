@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from connectors.worlds import wire
+from connectors.worlds.stamps import StampEncoder
 from optimizer.simulate.calls import ERROR_TYPES, SERVED, SimulatedCalls
 from optimizer.simulate.worlds import Dialect
 
@@ -54,7 +55,7 @@ def _attributes(pairs: Iterable[tuple[str, wire.Value | None]]) -> bytes:
 
 
 def _request(route: SimulatedRoute, arm: SimulatedArm) -> bytes:
-    """Encode what all calls of an arm say of their request, stamps included."""
+    """Encode what all calls of an arm say of their request."""
     config, newer = arm.arm.config, route.dialect is Dialect.G2
     pairs: list[tuple[str, wire.Value | None]] = [
         ("gen_ai.operation.name", "chat"),
@@ -72,12 +73,6 @@ def _request(route: SimulatedRoute, arm: SimulatedArm) -> bytes:
         ("gen_ai.prompt.name", arm.arm.prompt or None),
         ("gen_ai.prompt.version", arm.arm.prompt_version or None),
     ]
-    if route.revision:
-        pairs += [
-            ("llm.optimizer.route", route.route.split("/")[2]),
-            ("llm.optimizer.arm", arm.arm.id),
-            ("llm.optimizer.revision", route.revision),
-        ]
     return _attributes(pairs)
 
 
@@ -103,15 +98,18 @@ def _tails() -> list[bytes]:
 
 
 class SpanEncoder:
-    """Encodes the calls of one world."""
+    """Encodes the calls of one world.
 
-    def __init__(self, world: World) -> None:
+    Args:
+        world: The world.
+        key: What stamps are signed with; None signs none.
+    """
+
+    def __init__(self, world: World, key: str | None = None) -> None:
         self._routes = world.routes
         pairs = [(route, arm) for route in world.routes for arm in route.arms]
         counts = [len(route.arms) for route in world.routes]
         self._first_arm = np.cumsum([0, *counts[:-1]])
-        cells = [len(route.cells) + 1 for route in world.routes]
-        self._first_cell = np.cumsum([0, *cells[:-1]]) + 1  # before it stands the one of no cell
         self._heads = [
             wire.block(_NAME, f"chat {arm.arm.config.model}".encode()) + wire.number(_KIND, _CLIENT)
             for _, arm in pairs
@@ -120,14 +118,8 @@ class SpanEncoder:
         self._results = [result for _, arm in pairs for result in _results(arm)]
         self._tails = _tails()
         self._lengths = wire.Lengths(_SPANS)
-        self._cells = [
-            _attributes([("llm.optimizer.cell", name or None)]) if route.revision else b""
-            for route in world.routes
-            for name in ("", *(cell.name for cell in route.cells))
-        ]
-        self._stamped = np.array([route.revision > 0 for route in world.routes])
+        self._stamps = StampEncoder(world, key)
         self._newer = np.array([route.dialect is Dialect.G2 for route in world.routes])
-        self._slots = wire.IntegerAttributes(_ATTRIBUTES, "llm.optimizer.slot")
         self._read = wire.IntegerAttributes(_ATTRIBUTES, "gen_ai.usage.input_tokens")
         self._written = wire.IntegerAttributes(_ATTRIBUTES, "gen_ai.usage.output_tokens")
         self._cached = wire.IntegerAttributes(_ATTRIBUTES, "gen_ai.usage.cache_read.input_tokens")
@@ -137,15 +129,13 @@ class SpanEncoder:
         arm = self._first_arm[calls.route] + calls.arm
         newer = self._newer[calls.route]
         outcome = np.where(calls.failed, calls.failure, len(ERROR_TYPES) + ~calls.cut)
-        slot = np.where(self._stamped[calls.route], calls.slot, -1)
         cached = np.where(newer & (calls.tokens_cached > 0), calls.tokens_cached, -1)
         pieces = zip(
             _ids(calls),
             _chosen(self._heads, arm),
             _times(calls),
             _chosen(self._requests, arm),
-            _chosen(self._cells, self._first_cell[calls.route] + calls.cell),
-            map(self._slots.__getitem__, slot.tolist()),
+            self._stamps.encode(calls),
             _where(newer, _callers(calls)),
             _chosen(self._results, arm * (len(ERROR_TYPES) + 2) + outcome),
             _where(calls.failure == SERVED, _response_ids(calls)),

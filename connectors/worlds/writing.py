@@ -86,17 +86,18 @@ def write(
         recorded = Path(named)
     file = read(world_path, recorded)
     calls = simulate(file.world)
-    counts = _record(file.world, calls, out, progress or (lambda _: None))
-    _write_companions(file, out)
+    counts = _record(file, calls, out, progress or (lambda _: None))
+    write_companions(file, out)
     return _summary(file.world, calls, counts)
 
 
-def _record(world: World, calls: SimulatedCalls, out: Path, progress: Progress) -> Counter[str]:
+def _record(file: WorldFile, calls: SimulatedCalls, out: Path, progress: Progress) -> Counter[str]:
+    world = file.world
     counts: Counter[str] = Counter()
     length_ns = nanoseconds(world.length)
     told = 0
     with RecordingWriter(out, partition_names(world)) as writer:
-        for record in records(world, calls):
+        for record in records(world, calls, file.stamp_key):
             writer.append(record)
             counts[RecordKind(record.kind).name.lower()] += 1
             percent = min(100, 100 * (record.stamp_ns - start_ns(world)) // length_ns)
@@ -106,7 +107,8 @@ def _record(world: World, calls: SimulatedCalls, out: Path, progress: Progress) 
     return counts
 
 
-def _write_companions(file: WorldFile, out: Path) -> None:
+def write_companions(file: WorldFile, out: Path) -> None:
+    """Write what stands beside the records: truth, prices and settings."""
     truth = msgspec.json.format(to_json(derived.truth(file.world, file.name)), indent=2)
     (out / TRUTH_FILE).write_bytes(truth + b"\n")
     prices = derived.prices(file.world, file.prices)

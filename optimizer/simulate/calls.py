@@ -46,8 +46,9 @@ class SimulatedCalls:
     Attributes:
         route: int16, place in the world's routes.
         arm: int16, place in its route's arms.
+        revision: int64, of the document that assigned it; 0 = its stamp names none.
         cell: int16, place in its route's cells, -1 for none.
-        slot: int16, 0 to 199.
+        slot: int16, 0 to 199; -1 = its stamp names none.
         user: int64, number within the route.
         conversation: int64, number within the route.
         start_ns: int64, when it was made.
@@ -65,6 +66,7 @@ class SimulatedCalls:
 
     route: NDArray[np.int16]
     arm: NDArray[np.int16]
+    revision: Ints
     cell: NDArray[np.int16]
     slot: NDArray[np.int16]
     user: Ints

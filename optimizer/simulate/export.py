@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from optimizer.simulate.incidents import nanoseconds
+from optimizer.simulate.incidents import EPOCH, nanoseconds
 from optimizer.simulate.randomness import mixed
-from optimizer.simulate.simulation import start_ns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,22 +46,51 @@ def partition_of(world: World, calls: SimulatedCalls) -> Ints:
     return (mixed(key) % np.uint64(world.partitions)).astype(np.int64)
 
 
+class Sending(NamedTuple):
+    """How calls leave, an array of n each.
+
+    Attributes:
+        stamp_ns: When each arrives.
+        process: Which process sends it.
+        partition: Where it arrives.
+        export: Which of its process's exports it is in.
+    """
+
+    stamp_ns: Ints
+    process: Ints
+    partition: Ints
+    export: Ints
+
+
 def travel(world: World, calls: SimulatedCalls) -> tuple[SimulatedCalls, list[Batch]]:
     """Give the calls in the order they arrive in, and the batches they arrive in.
 
     A batch holds spans of one process, sorted by their end. It is sent at the process's next tick
     after the end of its spans, or when its last span makes it full.
     """
+    return batched(world, calls, sending(world, calls))
+
+
+def sending(world: World, calls: SimulatedCalls) -> Sending:
+    """Tell how calls leave; that of a call depends on no call that ends later."""
     services = sorted({route.service for route in world.routes})
     service = np.array([services.index(route.service) for route in world.routes])[calls.route]
     processes = world.exporter.processes
     process = (mixed(1, _trace(calls)) % np.uint64(processes)).astype(np.int64)
     process += service * processes
     sent_ns, export = _exports(world, calls.end_ns, process)
-    partition = partition_of(world, calls)
     stamp_ns = sent_ns + _delays(world, process, export)
-    order = np.lexsort((calls.end_ns, export, partition, process, stamp_ns))
-    keys = np.stack((stamp_ns, process, partition, export), axis=1)[order]
+    return Sending(stamp_ns, process, partition_of(world, calls), export)
+
+
+def batched(
+    world: World, calls: SimulatedCalls, sent: Sending
+) -> tuple[SimulatedCalls, list[Batch]]:
+    """Give calls in the order they arrive in, and the batches they arrive in."""
+    services = sorted({route.service for route in world.routes})
+    processes = world.exporter.processes
+    order = np.lexsort((calls.end_ns, sent.export, sent.partition, sent.process, sent.stamp_ns))
+    keys = np.stack((sent.stamp_ns, sent.process, sent.partition, sent.export), axis=1)[order]
     firsts = np.flatnonzero(np.any(np.diff(keys, axis=0, prepend=-1) != 0, axis=1))
     lasts = np.append(firsts, len(order))[1:]
     batches = [
@@ -94,7 +122,8 @@ def _trace(calls: SimulatedCalls) -> Ints:
 def _exports(world: World, end_ns: Ints, process: Ints) -> tuple[Ints, Ints]:
     """Give when each span is sent, and which export of its process it is in."""
     interval = nanoseconds(world.exporter.interval)
-    phase = (mixed(world.seed, process) % np.uint64(interval)).astype(np.int64) + start_ns(world)
+    phase = (mixed(world.seed, process) % np.uint64(interval)).astype(np.int64)
+    phase += nanoseconds(world.start - EPOCH)
     tick = (end_ns - phase) // interval + 1
     order = np.lexsort((end_ns, tick, process))
     group = np.flatnonzero(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 class IncidentKind(StrEnum):
     """What an incident touches."""
@@ -26,6 +28,7 @@ class IncidentKind(StrEnum):
     PRICE = "price"  # the model's price times `factor`, on every route that uses the model
     QUALITY = "quality"  # a share 1 - `factor` of the answers is judged 0
     OUTAGE = "outage"  # every call fails
+    HANG = "hang"  # no call ever ends, so none is told of
     TRAFFIC = "traffic"  # the route's arrivals times `factor`; 0 is silence
 
 

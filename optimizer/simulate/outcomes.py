@@ -73,7 +73,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of calls, as in `SimulatedCalls`."""
+    """What came of calls, as in `SimulatedCalls`; a call that hung never ended at all."""
 
     latency_ns: Ints
     ttft_ns: Ints
@@ -82,6 +82,7 @@ class Outcome:
     tokens_cached: Ints
     failure: NDArray[np.int8]
     cut: Bools
+    hung: Bools
 
 
 def answer(
@@ -104,7 +105,17 @@ def answer(
         tokens_cached=np.where(served, cached, 0),
         failure=failure,
         cut=cut & served,
+        hung=_hung(route, arm, asked, incidents),
     )
+
+
+def _hung(
+    route: SimulatedRoute, arm: SimulatedArm, asked: Asked, incidents: Sequence[Incident]
+) -> Bools:
+    hung = np.zeros(len(asked), np.bool_)
+    for incident in concerning(incidents, IncidentKind.HANG, route.route, arm.name):
+        hung |= covers(incident, asked.at_ns)
+    return hung
 
 
 def _nanoseconds(milliseconds: Floats) -> Ints:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from optimizer.documents import SLOTS
+from optimizer.documents import SLOTS, Unit
 from optimizer.simulate.incidents import nanoseconds
 from optimizer.simulate.randomness import mixed
 
@@ -74,6 +74,21 @@ class Users:
         conversation[order] = np.cumsum(opens) - 1
         opening[order] = opens
         return conversation, opening
+
+
+def unit_names(kind: Unit, route: int, units: Ints) -> list[str]:
+    """Name units as telemetry does.
+
+    Args:
+        kind: What they are.
+        route: Place of their route in the world.
+        units: Their numbers, as `Callers.unit` gives them.
+    """
+    numbers = np.ascontiguousarray(units, "<i8")
+    if kind is Unit.CALL:
+        return [octets.hex() for octets in numbers.view("V8").tolist()]
+    before = ("user-" if kind is Unit.USER else "conv-") + route.to_bytes(2, "little").hex()
+    return [before + octets[:4].hex() for octets in numbers.view("V8").tolist()]
 
 
 def slots(salt: int, unit: Ints) -> NDArray[np.int16]:

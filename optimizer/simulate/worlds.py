@@ -162,6 +162,41 @@ class Exporter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stale:
+    """Replicas that take up no document for a while.
+
+    Attributes:
+        replicas: How many.
+        start: From the start of the world.
+        length: How long; then they follow the newest again.
+    """
+
+    replicas: int
+    start: timedelta
+    length: timedelta
+
+    @property
+    def end(self) -> timedelta:
+        """First instant after it, from the start of the world."""
+        return self.start + self.length
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Following:
+    """How the gateways of a world follow documents, where documents steer its traffic.
+
+    Attributes:
+        delay: From a document's coming out until it is followed.
+        replicas: How many replicas the calls are spread over.
+        stale: Some that stay behind; None for none.
+    """
+
+    delay: timedelta = timedelta(seconds=2)
+    replicas: int = 1
+    stale: Stale | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """All that is needed to make the same telemetry again.
 
@@ -175,6 +210,7 @@ class World:
         partition_by: What a call's partition is a hash of.
         exporter: How spans travel.
         heartbeat: Between heartbeats of a partition; zero for none.
+        following: How its gateways follow documents.
     """
 
     start: datetime
@@ -186,3 +222,4 @@ class World:
     partition_by: Literal["user", "trace"] = "trace"
     exporter: Exporter = field(default_factory=Exporter)
     heartbeat: timedelta = timedelta(seconds=1)
+    following: Following = field(default_factory=Following)

@@ -3,6 +3,7 @@
 import gzip
 import os
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ import yaml
 from hypothesis import given, strategies as st
 
 import connectors.worlds
-from connectors.worlds import read, records, schema
+from connectors.worlds import kinds, read, records, schema
 from optimizer.errors import WorldInvalid
 from optimizer.observe.columns import RecordKind
 from optimizer.simulate.arrivals import ClientWindows, Traced
 from optimizer.simulate.quantities import Lognormal, Recorded, RecordedScores
 from optimizer.simulate.simulation import simulate
+from optimizer.simulate.worlds import Following, Stale
 
 WORLD = """
 start: 2026-03-02T06:00:00Z
@@ -66,6 +68,82 @@ def faults(folder: Path, world: Any) -> list[str]:
     path, *found = str(caught.value).split("\n")
     assert path == f"{folder / 'world.yaml'}:"
     return found
+
+
+LOOP = [("routes[0].arms[0].share", 1), ("routes[0].arms[1].share", 0)]
+HAIKU = {"latency_ms": {"median": 700}, "quality": {"mean": 0.8, "sd": 0.2}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        pytest.param(
+            [],
+            [
+                "routes[0].arms[2].latency_ms is not given, and no matrix records it",
+                (
+                    "routes[0].arms[2].quality is not given, and no matrix records it: "
+                    "the route is scored"
+                ),
+            ],
+            id="each arm may come to serve",
+        ),
+        pytest.param(
+            [
+                ("routes[0].arms[2]", {"model": "claude-haiku-4-5", **HAIKU}),
+                ("routes[0].arms[0].share", 0.9),
+                ("routes[0].arms[1].share", 0.1),
+            ],
+            [
+                (
+                    "routes[0].arms[0].share is 0.9: "
+                    "must be 1, for documents give the others their shares"
+                )
+            ],
+            id="documents give shares",
+        ),
+        pytest.param(
+            [
+                ("routes[0].arms[2]", {"model": "claude-haiku-4-5", **HAIKU}),
+                ("routes[0].route", "acme/chat/default"),
+                ("incidents[0].route", "acme/chat/default"),
+                ("routes[0].revision", 0),
+            ],
+            ["routes[0].revision is 0: documents steer only calls that are stamped"],
+            id="calls are stamped",
+        ),
+    ],
+)
+def test_what_a_loop_needs_is_told(tmp_path, changes, told):
+    world = a_file(tmp_path, changed(*LOOP, *changes))
+    with pytest.raises(WorldInvalid) as caught:
+        read(world, loop=True)
+    assert str(caught.value).split("\n")[1:] == told
+
+
+def test_a_loop_is_read_with_how_its_gateway_follows(tmp_path):
+    stale = {"replicas": 1, "start": "30m", "length": "10m"}
+    arm = ("routes[0].arms[2]", {"model": "claude-haiku-4-5", **HAIKU})
+    gateway = ("gateway", {"delay": "9s", "replicas": 4, "stale": stale})
+    world = read(a_file(tmp_path, changed(*LOOP, arm, gateway)), loop=True).world
+    assert world.following == Following(
+        delay=timedelta(seconds=9),
+        replicas=4,
+        stale=Stale(replicas=1, start=timedelta(minutes=30), length=timedelta(minutes=10)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("stale", "told"),
+    [
+        ({"replicas": 2}, "gateway.stale.replicas is 2: must be at most gateway.replicas, 1"),
+        ({"length": "90m"}, "gateway.stale ends at 2:30:00: must end with the world at 2:00:00"),
+        ({"length": "0s"}, "gateway.stale.length is 0:00:00: must be above 0"),
+    ],
+)
+def test_what_is_wrong_with_a_gateway_is_told(tmp_path, stale, told):
+    given = {"replicas": 1, "start": "1h", "length": "10m"} | stale
+    assert faults(tmp_path, changed(("gateway", {"stale": given}))) == [told]
 
 
 def test_a_sound_world_is_read(tmp_path):
@@ -133,7 +211,8 @@ ROUTE, ARM, INCIDENT = "routes[0]", "routes[0].arms[1]", "incidents[0]"
         (f"{INCIDENT}.factor", None, "incidents[0] is of latency: needs factor, and no value"),
         (f"{INCIDENT}.factor", -1, "incidents[0].factor is -1: must be"),
         (f"{INCIDENT}.value", 3, "incidents[0] is of latency: needs factor, and no value"),
-        (f"{INCIDENT}.kind", "outage", "incidents[0].factor and value say nothing of an outage"),
+        (f"{INCIDENT}.kind", "outage", "incidents[0].factor and value say nothing of outage"),
+        (f"{INCIDENT}.kind", "hang", "incidents[0].factor and value say nothing of hang"),
         (f"{INCIDENT}.kind", "price", "incidents[0] changes the price of claude-haiku-4-5: prices"),
         (f"{INCIDENT}.kind", "quality", "incidents[0].factor is 2: must be at most 1"),
         ("settings", {"autonomy": "alone"}, "settings.autonomy is 'alone': must be one of"),
@@ -230,7 +309,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
 
 @given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59), st.integers(0, 999))
 def test_a_duration_is_the_sum_of_its_parts(hours, minutes, seconds, milliseconds):
-    found = schema.duration(f"{hours}h{minutes}m{seconds}s{milliseconds}ms")
+    found = kinds.duration(f"{hours}h{minutes}m{seconds}s{milliseconds}ms")
     assert found.total_seconds() == pytest.approx(
         hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
     )
