@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 
 def lower_bound(hits: int, trials: int, risk: float) -> float:
     """Give the one-sided Clopper-Pearson lower bound of a share; 0 without a hit.
@@ -44,3 +50,24 @@ def surely_exceeds(hits: int, trials: int, limit: float, risk: float) -> bool:
     from scipy.special import bdtrc  # noqa: PLC0415 - heavy, and most minutes never need it
 
     return bool(bdtrc(hits - 1, trials, limit) < risk)
+
+
+def surely_exceed(
+    hits: NDArray[np.float64], trials: NDArray[np.float64], limit: float, risk: float
+) -> NDArray[np.bool_]:
+    """Tell of many shares at once what `surely_exceeds` tells of one.
+
+    Args:
+        hits: (...) how many trials hit.
+        trials: (...) how many there were.
+        limit: Share, in [0, 1].
+        risk: Chance, at most, of a wrong yes, for each.
+    """
+    import numpy as np  # noqa: PLC0415 - one share needs no arrays
+
+    exceeds: NDArray[np.bool_] = np.asarray(hits > limit * trials)
+    if exceeds.any():
+        from scipy.special import bdtrc  # noqa: PLC0415 - heavy, and most minutes never need it
+
+        exceeds[exceeds] = bdtrc(hits[exceeds] - 1, trials[exceeds].astype(np.int64), limit) < risk
+    return exceeds

@@ -1,0 +1,128 @@
+"""Judge: what the evidence of one rollout says, ten seconds at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from optimizer.act.folding import Sight, fold
+from optimizer.act.keeping import fill, keep
+from optimizer.act.minutes import Minute, empty_minute
+from optimizer.act.terms import Terms
+from optimizer.act.trials import Outcome, Trials
+from optimizer.act.wording import verdict_of
+from optimizer.panes import MINUTE_NS
+
+if TYPE_CHECKING:
+    from optimizer.rollouts import Tick, Verdict
+
+_VERSION = 1
+
+
+class Judge:
+    """Judges one rollout, or one holdback, from its ticks.
+
+    Comparisons are made when a minute of event time is over; hard limits, strays and hanging are
+    looked at with each tick.
+
+    Args:
+        terms: What it is judged by.
+    """
+
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        self._trials = Trials.begin(terms)
+        self._minute = empty_minute(1)
+        self._minute_end_ns = 0
+        self._slots = 0
+        self._revisions = (0, 0)  # the rollout's first, and its step's
+
+    @classmethod
+    def begin(cls, terms: Terms) -> Judge:
+        """Begin with no evidence."""
+        return cls(terms)
+
+    @property
+    def calls(self) -> tuple[int, int]:
+        """Calls of the candidate and of the incumbent in this step."""
+        candidate, control = self._trials.share.stamped[0].tolist()
+        return int(candidate), int(control)
+
+    def begin_step(self, *, slots: int, next_slots: int, revision: int, at_ns: int) -> None:
+        """Judge a step from now on.
+
+        Args:
+            slots: The candidate owns slots 0 to this.
+            next_slots: How many it would own after passing: a step of the terms' ladder; in a
+                holdback anything.
+            revision: The document's; only its calls count as the step's.
+            at_ns: When it begins.
+
+        Raises:
+            ValueError: The ladder has no such step.
+        """
+        self._close_minute()
+        self._trials.begin_step(slots, next_slots)
+        self._minute_end_ns = at_ns - at_ns % MINUTE_NS + MINUTE_NS
+        self._slots = slots
+        self._revisions = (self._revisions[0] or revision, revision)
+
+    def take(self, tick: Tick) -> Verdict:
+        """Add ten seconds, and look.
+
+        Args:
+            tick: They; ticks come in the order of time.
+
+        Returns:
+            What all evidence says now.
+        """
+        if tick.end_ns > self._minute_end_ns:
+            self._close_minute()
+            self._minute_end_ns = -(-tick.end_ns // MINUTE_NS) * MINUTE_NS
+        folded = fold(tick.rows, self._sight())
+        self._trials.take_instant(folded.instant, folded.minute.slot_calls[..., 0])
+        self._minute = Minute(*map(np.add, self._minute, folded.minute))
+        if tick.end_ns == self._minute_end_ns:
+            self._close_minute()
+        outcomes, breaches = self._trials.outcomes()
+        return verdict_of(self._trials, Outcome(int(outcomes[0])), breaches)
+
+    def dump(self) -> bytes:
+        """Give all of it as bytes, every number as it is."""
+        numbers = (self._minute_end_ns, self._slots, self._revisions)
+        arrays = keep((self._trials, self._minute))
+        return msgspec.msgpack.encode((_VERSION, self._terms, numbers, arrays))
+
+    @classmethod
+    def load(cls, dumped: bytes) -> Judge:
+        """Go on from what `dump` gave.
+
+        Raises:
+            ValueError: The bytes are of another version.
+        """
+        version, terms, numbers, arrays = msgspec.msgpack.decode(dumped)
+        if version != _VERSION:
+            raise ValueError(f"evidence of a rollout has version {version}: only 1 is known")
+        judge = cls(msgspec.convert(terms, Terms))
+        judge._minute_end_ns, judge._slots, revisions = numbers
+        judge._revisions = tuple(revisions)
+        fill((judge._trials, judge._minute), arrays)
+        return judge
+
+    def _sight(self) -> Sight:
+        first, revision = self._revisions
+        return Sight(
+            arms=self._terms.arms,
+            first_revision=first,
+            revision=revision,
+            owned=self._slots,
+            slow_bucket=self._terms.slow_bucket,
+            limit_bucket=self._terms.limit_bucket,
+        )
+
+    def _close_minute(self) -> None:
+        if self._minute.trials.any() or self._minute.known.any():
+            self._trials.take_minute(self._minute)
+            self._minute = empty_minute(1)

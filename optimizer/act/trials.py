@@ -1,0 +1,167 @@
+"""Trials: all that judges n rollouts, and what it finds, in one order of precedence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from optimizer.act.gates import LEAST_CALLS, LEAST_EFFECTIVE_SLOTS, Gates
+from optimizer.act.hard_limits import Breaches, HardLimits
+from optimizer.act.minutes import SLOT_KINDS
+from optimizer.act.share_check import ShareCheck
+from optimizer.act.slot_watch import SlotWatch
+from optimizer.act.terms import METRICS, Terms
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from optimizer.act.minutes import Instant, Minute
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+    Bools = NDArray[np.bool_]
+
+LEAST_MINUTES = 3.0  # of a step, before it may pass
+TICK_SECS = 10.0
+_HANG_RISK, _FIRST_HANG_LOOK = 1e-4, 100.0  # looks at 100, 200, 400 calls and so on
+_COVERAGE_RISK, _FIRST_COVERAGE_LOOK = 5e-4, 50.0
+_QUALITY = METRICS.index("quality")
+_SCORES = SLOT_KINDS.index("quality")
+
+
+class Outcome(IntEnum):
+    """What a look finds; where several hold, the first one."""
+
+    HARD_LIMIT = 0  # the candidate surely breaks one, and control does not
+    COMMON_CAUSE = 1  # control surely breaks one, and the candidate seems to
+    SHARE_MISMATCH = 2
+    HANG = 3
+    HARM = 4
+    TOO_EARLY = 5
+    FEW_UNITS = 6
+    UNVERIFIED = 7
+    SCORE_COVERAGE = 8  # quality is required, and one arm is scored more than the other
+    PASSED = 9
+    OPEN = 10  # some metric is not shown yet to keep its margin
+
+
+@dataclass
+class Trials:
+    """n rollouts that share their terms.
+
+    Attributes:
+        gates: Their comparisons.
+        limits: What no arm may do.
+        share: Whether traffic is where it should be.
+        completed: Calls by slot: candidates that hang.
+        scored: Scores by slot: scores that one arm gets more of.
+        age_secs: (n,) since the step began.
+        harmed: (n,) proved by the newest whole minute.
+        passed: (n,) likewise.
+    """
+
+    gates: Gates
+    limits: HardLimits
+    share: ShareCheck
+    completed: SlotWatch
+    scored: SlotWatch
+    age_secs: Floats
+    harmed: Bools
+    passed: Bools
+
+    @classmethod
+    def begin(cls, terms: Terms, n: int = 1) -> Trials:
+        """Begin n rollouts with nothing seen."""
+        nothing = np.zeros(n, np.bool_)
+        return cls(
+            Gates.begin(terms, n),
+            HardLimits.empty(n),
+            ShareCheck.empty(n),
+            SlotWatch.empty(n, _FIRST_HANG_LOOK),
+            SlotWatch.empty(n, _FIRST_COVERAGE_LOOK),
+            np.zeros(n),
+            nothing,
+            nothing.copy(),
+        )
+
+    def begin_step(self, slots: int, next_slots: int, mine: Bools | None = None) -> None:
+        """Begin a step, as `Gates.begin_step`; everywhere by default."""
+        mine = np.ones(len(self.age_secs), np.bool_) if mine is None else mine
+        self.gates.begin_step(slots, next_slots, mine)
+        self.share.begin_step(mine)
+        self.completed.begin_step(mine, _FIRST_HANG_LOOK)
+        self.scored.begin_step(mine, _FIRST_COVERAGE_LOOK)
+        self.age_secs[mine] = 0
+        self.harmed[mine] = False
+        self.passed[mine] = False
+
+    def take_instant(self, instant: Instant, slot_calls: Floats) -> None:
+        """Add ten seconds, and look at what waits for no minute.
+
+        Args:
+            instant: What was seen.
+            slot_calls: (n, slots) calls of the step's revision by slot.
+        """
+        settled = self.age_secs >= self.gates.terms.grace_secs
+        instant = instant._replace(seen=instant.seen * settled, strays=instant.strays * settled)
+        self.limits.add(instant)
+        self.share.add(instant, self.gates.slots)
+        self.completed.add(slot_calls, self.gates.owned(), _HANG_RISK)
+        self.age_secs += TICK_SECS
+
+    def take_minute(self, minute: Minute) -> None:
+        """Add a whole minute, and compare."""
+        self.gates.add(minute)
+        scores = np.maximum(minute.slot_calls[..., _SCORES], 0)
+        self.scored.add(scores, self.gates.owned(), _COVERAGE_RISK)
+        level = -math.log(self.gates.terms.alpha)
+        self.harmed = self.gates.log_total(self.gates.log_harm(), self._unusable()) >= level
+        self.passed = self._is_safe(level)
+
+    def outcomes(self) -> tuple[Ints, Breaches]:
+        """Give (n,) what a look finds now, and the limits it found broken."""
+        breaches = self.limits.look(self.gates.terms)
+        found = self._found(breaches)
+        order = sorted(found)
+        return np.select([found[each] for each in order], order, Outcome.OPEN), breaches
+
+    def _found(self, breaches: Breaches) -> dict[Outcome, Bools]:
+        terms, few = self.gates.terms, self.gates.effective_slots() < LEAST_EFFECTIVE_SLOTS
+        early = self.age_secs < terms.first_look_secs
+        sure, suspect = breaches.sure, breaches.suspect
+        return {
+            Outcome.HARD_LIMIT: sure[:, 0] & ~sure[:, 1],
+            Outcome.COMMON_CAUSE: sure[:, 1] & suspect[:, 0],
+            Outcome.SHARE_MISMATCH: self.share.is_mismatched(terms.unit),
+            Outcome.HANG: self.completed.scarce,
+            Outcome.HARM: self.harmed & ~few & ~early,
+            Outcome.TOO_EARLY: early | ~self._has_enough(),
+            Outcome.FEW_UNITS: few,
+            Outcome.UNVERIFIED: ~self.share.is_verified(terms.unit),
+            Outcome.SCORE_COVERAGE: self._unusable()[:, _QUALITY] & self._needs_quality(),
+            Outcome.PASSED: self.passed & ~suspect[:, 0] & (not terms.is_holdback),
+        }
+
+    def _has_enough(self) -> Bools:
+        enough: Bools = self.share.stamped[:, 0] >= LEAST_CALLS
+        return enough & (self.gates.minutes[:, 1] >= LEAST_MINUTES)
+
+    def _needs_quality(self) -> bool:
+        gate = self.gates.terms.gate("quality")
+        return gate is not None and gate.is_required
+
+    def _unusable(self) -> Bools:
+        """Tell (n, metrics) which comparisons are biased."""
+        unusable = np.zeros((len(self.age_secs), len(METRICS)), np.bool_)
+        unusable[:, _QUALITY] = self.scored.scarce | self.scored.control_scarce
+        return unusable
+
+    def _is_safe(self, level: float) -> Bools:
+        gates = self.gates.terms.gates
+        required = [METRICS.index(gate.metric) for gate in gates if gate.is_required]
+        safe: Bools = (self.gates.log_safe()[:, required] >= level).min(-1)
+        return safe

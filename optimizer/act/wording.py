@@ -1,0 +1,142 @@
+"""What trials found, as a verdict in plain words."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from optimizer.act.terms import MEANS, METRICS, RATIOS, SHARES
+from optimizer.act.trials import Outcome
+from optimizer.rollouts import Verdict, VerdictKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from optimizer.act.hard_limits import Breaches
+    from optimizer.act.trials import Trials
+
+
+class _Saying(NamedTuple):
+    kind: VerdictKind
+    reason: str
+    say: Callable[[Trials, Breaches], tuple[str, str]]  # metric and detail
+
+
+def verdict_of(trials: Trials, outcome: Outcome, breaches: Breaches) -> Verdict:
+    """Put what was found of the first rollout of trials into words.
+
+    Args:
+        trials: Its evidence.
+        outcome: What was found.
+        breaches: The limits that were found broken.
+    """
+    saying = _SAYINGS[outcome]
+    metric, detail = saying.say(trials, breaches)
+    return Verdict(kind=saying.kind, reason=saying.reason, metric=metric, detail=detail)
+
+
+def effect_of(trials: Trials, metric: str) -> str:
+    """Say what is known of a metric's change, such as `latency +12.3 %`."""
+    if metric in SHARES:
+        rates, place = trials.gates.rates, SHARES.index(metric)
+        shares = rates.hits[0, place] / np.maximum(rates.trials[0, place], 1)
+        return f"{metric} {shares[0]:.2%} against {shares[1]:.2%}"
+    value = float(trials.gates.contrast.effects().value[0, 0, MEANS.index(metric)])
+    change = f"{math.expm1(value):+.1%}" if metric in RATIOS else f"{value:+.3f}"
+    return f"{metric} {change}"
+
+
+def _limit(trials: Trials, breaches: Breaches, arm: int) -> tuple[str, str]:
+    calls, failed, timed, beyond = breaches.worst[0, arm].astype(int).tolist()
+    if breaches.errors[0, arm]:
+        limit = trials.gates.terms.max_error_share
+        return "errors", f"{failed} of the newest {calls} calls failed; the limit is {limit:.1%}"
+    return "latency", f"{beyond} of the newest {timed} calls are beyond the limit of latency"
+
+
+def _hard_limit(trials: Trials, breaches: Breaches) -> tuple[str, str]:
+    return _limit(trials, breaches, 0)
+
+
+def _common_cause(trials: Trials, breaches: Breaches) -> tuple[str, str]:
+    metric, detail = _limit(trials, breaches, 1)
+    return metric, f"both arms are bad at once; of the incumbent {detail}"
+
+
+def _mismatch(trials: Trials, _: Breaches) -> tuple[str, str]:
+    strays, seen = int(trials.share.strays[0]), int(trials.share.seen[0])
+    if strays:
+        return "", f"{strays} of {seen} calls are where the document does not send them"
+    candidate, control = trials.share.stamped[0].astype(int).tolist()
+    share = trials.gates.slots[0] / 200
+    return "", f"{candidate} of {candidate + control} calls came to the candidate, not {share:.1%}"
+
+
+def _hang(trials: Trials, _: Breaches) -> tuple[str, str]:
+    owned, held = trials.gates.owned()[0], trials.completed.held[0]
+    return "", (
+        f"{held[owned].mean():.2f} calls a slot ended on the candidate's slots, "
+        f"{held[~owned].mean():.2f} on the others"
+    )
+
+
+def _harm(trials: Trials, _: Breaches) -> tuple[str, str]:
+    judged = [METRICS.index(gate.metric) for gate in trials.gates.terms.gates if gate.is_judged]
+    logs = trials.gates.log_harm()[0]
+    metric = METRICS[max(judged, key=lambda place: logs[place])]
+    return metric, effect_of(trials, metric)
+
+
+def _early(trials: Trials, _: Breaches) -> tuple[str, str]:
+    calls, minutes = int(trials.share.stamped[0, 0]), int(trials.gates.minutes[0, 1])
+    return "", f"{calls} calls of the candidate in {minutes} minutes of this step"
+
+
+def _few(trials: Trials, _: Breaches) -> tuple[str, str]:
+    slots = float(trials.gates.effective_slots()[0])
+    return "", f"traffic is worth {slots:.0f} independent slots of 200: too few to compare"
+
+
+def _unverified(trials: Trials, _: Breaches) -> tuple[str, str]:
+    slotted, calls = int(trials.share.slotted[0]), int(trials.share.stamped[0].sum())
+    return (
+        "",
+        f"{slotted} of {calls} calls carry a slot: nothing shows that they go where they should",
+    )
+
+
+def _coverage(trials: Trials, _: Breaches) -> tuple[str, str]:
+    owned, held = trials.gates.owned()[0], trials.scored.held[0]
+    return "quality", (
+        f"{held[owned].mean():.2f} scores a slot of the candidate, {held[~owned].mean():.2f} a "
+        "slot of the incumbent: a comparison would be biased"
+    )
+
+
+def _passed(trials: Trials, _: Breaches) -> tuple[str, str]:
+    required = [gate.metric for gate in trials.gates.terms.gates if gate.is_required]
+    return "", "; ".join(effect_of(trials, metric) for metric in required)
+
+
+def _open(trials: Trials, _: Breaches) -> tuple[str, str]:
+    required = [METRICS.index(gate.metric) for gate in trials.gates.terms.gates if gate.is_required]
+    logs = trials.gates.log_safe()[0]
+    metric = METRICS[min(required, key=lambda place: logs[place])]
+    return metric, f"not shown yet to keep the margin: {effect_of(trials, metric)}"
+
+
+_SAYINGS: Mapping[Outcome, _Saying] = {
+    Outcome.HARD_LIMIT: _Saying(VerdictKind.FAIL, "hard_limit", _hard_limit),
+    Outcome.COMMON_CAUSE: _Saying(VerdictKind.PAUSE, "common_cause", _common_cause),
+    Outcome.SHARE_MISMATCH: _Saying(VerdictKind.INVALID, "share_mismatch", _mismatch),
+    Outcome.HANG: _Saying(VerdictKind.FAIL, "hang", _hang),
+    Outcome.HARM: _Saying(VerdictKind.FAIL, "harm", _harm),
+    Outcome.TOO_EARLY: _Saying(VerdictKind.NEED_DATA, "too_early", _early),
+    Outcome.FEW_UNITS: _Saying(VerdictKind.NEED_DATA, "few_units", _few),
+    Outcome.UNVERIFIED: _Saying(VerdictKind.NEED_DATA, "unverified", _unverified),
+    Outcome.SCORE_COVERAGE: _Saying(VerdictKind.INVALID, "score_coverage", _coverage),
+    Outcome.PASSED: _Saying(VerdictKind.PASS, "passed", _passed),
+    Outcome.OPEN: _Saying(VerdictKind.NEED_DATA, "metrics_open", _open),
+}

@@ -1,0 +1,73 @@
+import pytest
+
+from optimizer.act.judge import Judge
+from optimizer.rollouts import VerdictKind
+from tests.optimizer.act.a_rollout import World, judged, terms
+
+HOURS = 360  # ticks in one
+
+
+def a_judge(slots: int = 10, next_slots: int = 50, **changed: object) -> Judge:
+    judge = Judge.begin(terms(**changed))
+    judge.begin_step(slots=slots, next_slots=next_slots, revision=7, at_ns=0)
+    return judge
+
+
+def test_an_equal_candidate_passes():
+    verdict = judged(a_judge(), World(1), 2 * HOURS, 10, 7)
+    assert (verdict.kind, verdict.reason) == (VerdictKind.PASS, "passed")
+
+
+@pytest.mark.parametrize(
+    ("candidate", "metric"),
+    [({"slower": 0.7}, "latency"), ({"dearer": 0.7}, "cost"), ({"failing": 0.1}, "errors")],
+    ids=["slower", "dearer", "failing"],
+)
+def test_a_worse_candidate_fails_by_what_is_worse(candidate, metric):
+    verdict = judged(a_judge(), World(2, **candidate), 2 * HOURS, 10, 7)
+    assert (verdict.kind, verdict.reason, verdict.metric) == (VerdictKind.FAIL, "harm", metric)
+
+
+def test_a_broken_candidate_fails_at_once():
+    world = World(3, failing=0.9)
+    verdict = judged(a_judge(slots=50, next_slots=100), world, HOURS, 50, 7)
+    assert (verdict.kind, verdict.reason, verdict.metric) == (
+        VerdictKind.FAIL,
+        "hard_limit",
+        "errors",
+    )
+    assert world.end_ns <= 60e9
+
+
+def test_traffic_on_an_older_document_is_invalid():
+    verdict = judged(a_judge(), World(4), HOURS, 10, 7, stale=1.0)
+    assert (verdict.kind, verdict.reason) == (VerdictKind.INVALID, "share_mismatch")
+
+
+def test_a_candidate_that_hangs_fails():
+    verdict = judged(a_judge(), World(5, hanging=1.0), HOURS, 10, 7)
+    assert (verdict.kind, verdict.reason) == (VerdictKind.FAIL, "hang")
+
+
+def test_too_few_calls_are_no_verdict():
+    verdict = judged(a_judge(), World(6), 12, 10, 7)
+    assert (verdict.kind, verdict.reason) == (VerdictKind.NEED_DATA, "too_early")
+
+
+def test_a_judge_goes_on_from_its_bytes_as_if_nothing_had_been():
+    one, world = a_judge(), World(7)
+    other = a_judge()
+    for _ in range(200):
+        tick = world.tick(10, 7)
+        other = Judge.load(other.dump())
+        assert one.take(tick) == other.take(tick)
+    assert one.dump() == other.dump()
+
+
+def test_calls_are_those_of_the_step():
+    judge, world = a_judge(), World(8)
+    judged(judge, world, 60, 10, 7)
+    judge.begin_step(slots=50, next_slots=100, revision=8, at_ns=world.end_ns)
+    assert judge.calls == (0, 0)
+    judge.take(world.tick(50, 8))
+    assert sum(judge.calls) > 0
