@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from connectors.gateways.mixes import mix_of, overshoot, reverted
 from connectors.gateways.trials import (
     Broken,
     Cannot,
@@ -26,6 +25,7 @@ from connectors.gateways.trials import (
     same,
     wins,
 )
+from connectors.mixes import mix_of, overshoot, reverted
 from optimizer.errors import GatewayUnreachable, OptimizerError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from connectors.gateways.faults import Faults
-from connectors.gateways.mixes import mix_of, reverted
 from connectors.gateways.shelves import MemoryShelf, Place, Running, Written
+from connectors.mixes import mix_of, reverted
 from optimizer.documents import Unit
 from optimizer.errors import RevisionConflict
 from optimizer.ports import Capabilities, Write

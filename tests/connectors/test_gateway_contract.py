@@ -11,9 +11,9 @@ import pytest
 
 from connectors.gateways.conformance import CHECKS, run
 from connectors.gateways.memory import MemoryGateway
-from connectors.gateways.mixes import overshoot, reverted
 from connectors.gateways.shelves import Place
 from connectors.gateways.trials import Outcome, Trial
+from connectors.mixes import overshoot, reverted
 from optimizer.errors import GatewayUnreachable, RevisionConflict
 from optimizer.ports import Write
 from tests.connectors.gateway_kinds import KINDS, a_trial, pushed_to_four_replicas

@@ -1,0 +1,136 @@
+"""What should be in force: the newest document of each route, as the log says."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from connectors.codecs import from_json, to_json
+from connectors.journal import note
+from connectors.publisher import DOCUMENTS
+from optimizer.documents import Document
+from optimizer.errors import DecodeFailed, InvalidEvent
+from optimizer.events import CloudEvent
+
+if TYPE_CHECKING:
+    from connectors.sqlite import Database
+    from optimizer.ports import Entry, Log
+
+REMEMBERED = 50  # revisions of each route by which a foreign one is known
+_AT_ONCE = 1000
+
+
+class _Said(NamedTuple):
+    """A document that the log said."""
+
+    route: str
+    revision: int
+    digest: str
+    document: bytes
+
+
+class Desired:
+    """Follows the log; it may be read again, from any position.
+
+    Args:
+        log: The log.
+        state: Where its place and what it said is kept.
+
+    Attributes:
+        documents: The newest document of each route.
+        contradicted: Documents that came under a revision that meant another one before, by route.
+    """
+
+    def __init__(self, log: Log, state: Database) -> None:
+        self.documents: dict[str, Document] = {}
+        self.contradicted: dict[str, Document] = {}
+        self._log = log
+        self._state = state
+        self._digests: dict[str, dict[int, str]] = {}
+        self._unkept: list[_Said] = []
+        for said in state.rows("SELECT * FROM said ORDER BY route, revision"):
+            self._take(_Said._make(said), from_json(Document, said[-1]))
+        places = state.rows("SELECT position FROM place WHERE topic = ?", DOCUMENTS)
+        self._next = self._kept = places[0][0] if places else 0
+
+    def catch_up(self) -> set[str]:
+        """Read the log to its end; give the routes that have a newer document now.
+
+        Raises:
+            StorageFailed: The log cannot be read.
+        """
+        if self._next > self._log.end(DOCUMENTS):
+            self._next = 0  # it was begun anew
+        news: set[str] = set()
+        while entries := self._log.read(DOCUMENTS, self._next, _AT_ONCE):
+            for entry in entries:
+                document = _document_in(entry)
+                if document and self._hear(document):
+                    news.add(document.route)
+            self._next = entries[-1].position + 1
+        return news
+
+    def keep(self) -> None:
+        """Note what was read, in one step.
+
+        Raises:
+            StorageFailed: The disk is full or refuses; what was not kept waits for the next time.
+        """
+        if self._next == self._kept:
+            return
+        with self._state.transaction() as connection:
+            connection.executemany("REPLACE INTO said VALUES (?, ?, ?, ?)", self._unkept)
+            for route, revision in {one.route: one.revision for one in self._unkept}.items():
+                oldest = (route, revision - REMEMBERED)
+                connection.execute("DELETE FROM said WHERE route = ? AND revision <= ?", oldest)
+            connection.execute("REPLACE INTO place VALUES (?, ?)", (DOCUMENTS, self._next))
+        self._unkept.clear()
+        self._kept = self._next
+
+    def is_foreign(self, document: Document) -> bool:
+        """Tell whether the log never said a document; what is too old to be known is not."""
+        digests = self._digests.get(document.route, {})
+        if document.revision < min(digests, default=0):
+            return False
+        return digests.get(document.revision) != digest_of(document)
+
+    def between(self, route: str, above: int, below: int) -> list[int]:
+        """Give the revisions that the log said of a route, rising, between two."""
+        return sorted(one for one in self._digests.get(route, ()) if above < one < below)
+
+    def _hear(self, document: Document) -> bool:
+        """Take a document; tell whether it is the newest now."""
+        newest = self.documents.get(document.route)
+        said = _Said(document.route, document.revision, digest_of(document), to_json(document))
+        known = self._digests.get(document.route, {}).get(document.revision)
+        if known is not None:
+            if known != said.digest:
+                self.contradicted[document.route] = document
+            return False
+        self._take(said, document)
+        self._unkept.append(said)
+        return newest is None or document.revision > newest.revision
+
+    def _take(self, said: _Said, document: Document) -> None:
+        digests = self._digests.setdefault(said.route, {})
+        digests[said.revision] = said.digest
+        for revision in [one for one in digests if one <= max(digests) - REMEMBERED]:
+            del digests[revision]
+        newest = self.documents.get(said.route)
+        if newest is None or said.revision > newest.revision:
+            self.documents[said.route] = document
+
+
+def digest_of(document: Document) -> str:
+    """Give what tells a document from every other one."""
+    return hashlib.sha256(to_json(document)).hexdigest()
+
+
+def _document_in(entry: Entry) -> Document | None:
+    """Read an entry; None for what is none: it is told, and what follows is read."""
+    try:
+        event = from_json(CloudEvent, entry.value)
+        return from_json(Document, to_json(event.data))
+    except (DecodeFailed, InvalidEvent) as fault:
+        note("warn", "document_unreadable", topic=DOCUMENTS, position=entry.position, fault=fault)
+        return None
