@@ -46,7 +46,8 @@ class Outcome(IntEnum):
     UNVERIFIED = 7
     SCORE_COVERAGE = 8  # quality is required, and one arm is scored more than the other
     PASSED = 9
-    OPEN = 10  # some metric is not shown yet to keep its margin
+    WATCHED = 10  # a holdback in which nothing was found
+    OPEN = 11  # some metric is not shown yet to keep its margin
 
 
 @dataclass
@@ -120,7 +121,8 @@ class Trials:
         self.scored.add(scores, self.gates.owned(), _COVERAGE_RISK)
         level = -math.log(self.gates.terms.alpha)
         self.harmed = self.gates.log_total(self.gates.log_harm(), self._unusable()) >= level
-        self.passed = self._is_safe(level)
+        if not self.gates.terms.is_holdback:
+            self.passed = self._is_safe(level)
 
     def outcomes(self) -> tuple[Ints, Breaches]:
         """Give (n,) what a look finds now, and the limits it found broken."""
@@ -143,7 +145,8 @@ class Trials:
             Outcome.FEW_UNITS: few,
             Outcome.UNVERIFIED: ~self.share.is_verified(terms.unit),
             Outcome.SCORE_COVERAGE: self._unusable()[:, _QUALITY] & self._needs_quality(),
-            Outcome.PASSED: self.passed & ~suspect[:, 0] & (not terms.is_holdback),
+            Outcome.PASSED: self.passed & ~suspect[:, 0],
+            Outcome.WATCHED: np.full(len(few), terms.is_holdback),
         }
 
     def _has_enough(self) -> Bools:

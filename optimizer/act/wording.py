@@ -127,6 +127,11 @@ def _open(trials: Trials, _: Breaches) -> tuple[str, str]:
     return metric, f"not shown yet to keep the margin: {effect_of(trials, metric)}"
 
 
+def _watched(trials: Trials, _: Breaches) -> tuple[str, str]:
+    judged = [gate.metric for gate in trials.gates.terms.gates if gate.is_judged]
+    return "", "; ".join(effect_of(trials, metric) for metric in judged)
+
+
 _SAYINGS: Mapping[Outcome, _Saying] = {
     Outcome.HARD_LIMIT: _Saying(VerdictKind.FAIL, "hard_limit", _hard_limit),
     Outcome.COMMON_CAUSE: _Saying(VerdictKind.PAUSE, "common_cause", _common_cause),
@@ -138,5 +143,6 @@ _SAYINGS: Mapping[Outcome, _Saying] = {
     Outcome.UNVERIFIED: _Saying(VerdictKind.NEED_DATA, "unverified", _unverified),
     Outcome.SCORE_COVERAGE: _Saying(VerdictKind.INVALID, "score_coverage", _coverage),
     Outcome.PASSED: _Saying(VerdictKind.PASS, "passed", _passed),
+    Outcome.WATCHED: _Saying(VerdictKind.NEED_DATA, "watched", _watched),
     Outcome.OPEN: _Saying(VerdictKind.NEED_DATA, "metrics_open", _open),
 }

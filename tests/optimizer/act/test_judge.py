@@ -71,3 +71,12 @@ def test_calls_are_those_of_the_step():
     assert judge.calls == (0, 0)
     judge.take(world.tick(50, 8))
     assert sum(judge.calls) > 0
+
+
+@pytest.mark.parametrize(
+    ("slower", "reason"), [(0.0, "watched"), (0.1, "watched"), (0.7, "harm")], ids=str
+)
+def test_a_holdback_is_watched_for_harm_beyond_the_margin(slower, reason):
+    judge = Judge.begin(terms(is_holdback=True))
+    judge.begin_step(slots=190, next_slots=190, revision=9, at_ns=0)
+    assert judged(judge, World(9, slower=slower), HOURS, 190, 9).reason == reason

@@ -3,7 +3,12 @@ import pytest
 from hypothesis import given, strategies as st
 from scipy.stats import binomtest
 
-from optimizer.statistics.proportions import lower_bound, surely_exceeds, upper_bound
+from optimizer.statistics.proportions import (
+    lower_bound,
+    surely_exceed,
+    surely_exceeds,
+    upper_bound,
+)
 
 RISK = 1e-4
 
@@ -50,3 +55,12 @@ def test_a_share_at_the_limit_is_wrongly_found_above_it_no_more_often_than_the_r
     counts = np.bincount(hits, minlength=201)
     wrong = sum(n for hit, n in enumerate(counts.tolist()) if surely_exceeds(hit, 200, 0.05, 0.01))
     assert 0.002 < wrong / 300_000 <= 0.01  # exact bounds are a little shy, never bold
+
+
+def test_many_shares_at_once_are_told_what_each_is_told_alone():
+    chance = np.random.default_rng(2)
+    trials = chance.integers(0, 60, 300)
+    hits = chance.binomial(trials, 0.3)
+    found = surely_exceed(hits.astype(float), trials.astype(float), 0.2, 0.05)
+    alone = [surely_exceeds(int(k), int(n), 0.2, 0.05) for k, n in zip(hits, trials, strict=True)]
+    assert found.tolist() == alone
