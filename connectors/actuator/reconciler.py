@@ -111,6 +111,7 @@ class Reconciler:
     def _reconcile(self, errand: Errand) -> float:
         found = self._gateway.read(errand.route)
         self._desired.catch_up()
+        is_first = errand.seen is None
         self._tell_seen(errand, found)
         wanted = self._desired.documents.get(errand.route)
         if wanted is None:
@@ -122,7 +123,7 @@ class Reconciler:
         passed_over: list[int] = []
         if found == wanted:
             self._renew(wanted)
-        else:
+        if found != wanted or is_first:  # an earlier life may have been cut short
             self._bring(wanted, found)
             passed_over = self._desired.between(
                 wanted.route, found.revision if found else 0, wanted.revision

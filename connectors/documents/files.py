@@ -43,10 +43,29 @@ def read(path: Path, most: int) -> bytes | None:
         StorageFailed: It could not be read.
     """
     try:
-        with path.open("rb") as file:
-            return file.read(most + 1)
+        return read_up_to(path, most)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise StorageFailed(_told(path, error)) from error
+
+
+def read_up_to(path: Path, most: int) -> bytes:
+    """Read a file, of a larger one than `most` one byte more than that."""
+    with path.open("rb") as file:
+        return file.read(most + 1)
+
+
+def remove(path: Path) -> None:
+    """Take a file away; nothing where it is not there.
+
+    Raises:
+        StorageFailed: It cannot be taken away.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except NotADirectoryError:
+        return
     except OSError as error:
         raise StorageFailed(_told(path, error)) from error
 

@@ -26,6 +26,7 @@ from optimizer.errors import DocumentInvalid, RevisionConflict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from optimizer.documents import Document
@@ -110,6 +111,24 @@ class Folder:
         data = files.read(self.path / file_of(LEASES, route), MOST_BYTES)
         return None if data is None else open_lease(data, self._trusted)
 
+    def held(self) -> AbstractContextManager[None]:
+        """Keep other writers out, for what is to be done between two calls; not for `publish`."""
+        return files.locked(self.path)
+
+    def withdraw(self, route: str) -> None:
+        """Take a route's document away with its lease and history, the index first.
+
+        Whoever does holds the folder (`held`).
+
+        Raises:
+            StorageFailed: It could not be taken away.
+        """
+        self._put_index([each for each in self.index() if each["route"] != route])
+        past = self.path / history_of(route)
+        kept = [past / f"{revision}.json" for revision in self.versions(route)]
+        for path in (*kept, *(self.path / file_of(kind, route) for kind in (LEASES, CURRENT))):
+            files.remove(path)
+
     def index(self) -> list[dict[str, Any]]:
         """Tell of each document in force, by route.
 
@@ -174,8 +193,11 @@ class Folder:
         others = [each for each in known if each["route"] != entry["route"]]
         documents = sorted([*others, entry], key=lambda each: str(each["route"]))
         if documents != before:
-            content = json.dumps({"form": 1, "documents": documents}, indent=1)
-            files.put(self.path / INDEX, f"{content}\n".encode())
+            self._put_index(documents)
+
+    def _put_index(self, documents: list[dict[str, Any]]) -> None:
+        content = json.dumps({"form": 1, "documents": documents}, indent=1)
+        files.put(self.path / INDEX, f"{content}\n".encode())
 
     def _told_anew(self) -> list[dict[str, Any]]:
         """Tell of what there is without the index."""

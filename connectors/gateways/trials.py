@@ -73,12 +73,12 @@ class Trial:
     def document(self, revision: int, slots: int = 10, *, leased: bool = False) -> Document:
         """Give a document in which the new arm has so many slots."""
         new, old = self.arms
-        rest = Allotment(arm=old.id, slots=SLOTS - slots)
+        shares = ((new.id, slots), (old.id, SLOTS - slots))
         return Document(
             route=self.route,
             revision=revision,
             arms=self.arms,
-            allotments=(Allotment(arm=new.id, slots=slots), rest) if slots else (rest,),
+            allotments=tuple(Allotment(arm=arm, slots=many) for arm, many in shares if many),
             incumbent=old.id,
             salt="check",
             leased=leased,

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from connectors.documents.folder import Folder
+from connectors.gateways.documents import DocumentGateway
 from connectors.gateways.faults import Faults
 from connectors.gateways.memory import MemoryGateway
 from connectors.gateways.shelves import FileShelf, MemoryShelf
 from connectors.gateways.trials import Trial
+from optimizer.errors import StorageFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from optimizer.documents import Document
 
 SECOND_NS = 1_000_000_000
 START_NS = 1_800_000_000 * SECOND_NS
@@ -65,10 +71,45 @@ def that_tells_nothing(_: Path) -> Trial:
     return a_trial(tells_replicas=False)
 
 
+class BreakingFolder(Folder):
+    """A folder whose disk is full, once."""
+
+    is_full = False
+
+    def publish(self, document: Document, expected: int | None = None) -> bool:
+        if self.is_full:
+            self.is_full = False
+            raise StorageFailed("current: No space left on device")
+        return super().publish(document, expected)
+
+
+def of_documents(folder: Path) -> Trial:
+    return _of_folder(lambda: BreakingFolder(folder))
+
+
+def of_signed_documents(folder: Path) -> Trial:
+    return _of_folder(lambda: BreakingFolder(folder, "5e" * 32))
+
+
+def _of_folder(opened: Callable[[], BreakingFolder]) -> Trial:
+    clock = Time()
+
+    def break_off(gateway: DocumentGateway, _: int) -> None:
+        gateway._folder.is_full = True  # noqa: SLF001 - a fault to inject
+
+    return Trial(
+        open=lambda: DocumentGateway(opened(), timedelta(seconds=30), clock),
+        wait=clock.wait,
+        break_off=break_off,
+    )
+
+
 KINDS: tuple[Callable[[Path], Trial], ...] = (
     in_memory,
     of_four_replicas,
     pushed_to_four_replicas,
     in_a_file,
     that_tells_nothing,
+    of_documents,
+    of_signed_documents,
 )
