@@ -72,14 +72,18 @@ def show(figure: Figure) -> None:
     print(f"BENCH {figure.name} {figure.value:.6g} {figure.unit}{note}", flush=True)  # noqa: T201
 
 
+def commit() -> str:
+    """Name the commit that is checked out."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
 def keep(bench: str, figures: list[Figure]) -> None:
     """Write the figures of a full run with the commit they belong to."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
     RESULTS.mkdir(exist_ok=True)
     content = {
-        "commit": commit,
+        "commit": commit(),
         "seed": 1,
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "figures": [figure._asdict() for figure in figures],

@@ -1,0 +1,1 @@
+"""Many rollouts at once, each on its own traffic: what the figures of the gates rest on."""
