@@ -25,6 +25,10 @@ NAMES = (
     "kill",
     "false_alarms",
     "fuzz_payloads",
+    "gate_type_one",
+    "gate_power",
+    "label_swap",
+    "share_check",
 )
 
 

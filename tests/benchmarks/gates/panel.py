@@ -31,14 +31,16 @@ class Panel:
     Args:
         terms: The terms.
         rollouts: How many there are in all, n.
+        slotted: Calls carry their slot.
 
     Attributes:
         rows: (k,) which of the n are judged here.
         trials: What judges them, in the order of `rows`.
     """
 
-    def __init__(self, terms: Terms, rollouts: int) -> None:
+    def __init__(self, terms: Terms, rollouts: int, *, slotted: bool = True) -> None:
         self._terms = terms
+        self._slotted = slotted
         self._limits = Limits.of(terms)
         self._n = rollouts
         self.rows = np.zeros(0, np.int64)
@@ -66,14 +68,24 @@ class Panel:
     def take(self, served: Served) -> None:
         """Add ten seconds of calls of the n."""
         here = self._here(served)
-        self.trials.take_instant(*instant_of(here, self.trials.gates.slots, self._limits))
+        slots = self.trials.gates.slots
+        instant, slot_calls = instant_of(here, slots, self._limits)
+        if not self._slotted:
+            instant = instant._replace(strays=0 * instant.strays, slotted=0 * instant.slotted)
+            slot_calls *= 0
+        self.trials.take_instant(instant, slot_calls)
 
     def take_minute(self, ticks: Sequence[Served], scores: Scores) -> None:
         """Add the minute that is over: its calls, and the scores that came."""
         calls = Served(*map(np.concatenate, zip(*map(self._here, ticks), strict=True)))
         calls = Served(*(column[~calls.stale] if len(column) else column for column in calls))
         came = self._here(scores)
-        self.trials.take_minute(minute_of(calls, came, len(self.rows), self._limits))
+        minute = minute_of(calls, came, len(self.rows), self._limits)
+        if not self._slotted:
+            minute = minute._replace(
+                slot_calls=0 * minute.slot_calls, slot_total=0 * minute.slot_total
+            )
+        self.trials.take_minute(minute)
 
     def outcomes(self) -> Ints:
         """Give (n,) what the gates find; `Outcome.OPEN` for those not judged here."""
