@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
 
-_PSEUDO_CALLS = 10.0  # with control's variance that the candidate's is begun with
+_PSEUDO_CALLS = 10.0  # with the larger arm's variance that the smaller one's is begun with
 # A metric that hardly varies proves much with few calls, but nothing is that sure: logs are taken
 # to vary by 1 % at least, scores by 0.05.
 _LEAST_VARIANCE = np.array([1e-4, 1e-4, 1e-4, 1e-4, 2.5e-3])
@@ -41,6 +41,7 @@ class Contrast:
     """What the minutes so far say of means, of all steps and of this one.
 
     Attributes:
+        larger: Place of the arm with more calls: 1, control, in a rollout; 0 in a holdback.
         weight: (n, 2, means) sum of the minutes' weights h = n_c n_k / (n_c + n_k).
         gap: (n, 2, means) sum of h times the difference of means.
         spread: (n, 2, means, 2) sum of h^2 / n of each arm.
@@ -49,6 +50,7 @@ class Contrast:
         calls: (n, means, 2) calls.
     """
 
+    larger: int
     weight: Floats
     gap: Floats
     spread: Floats
@@ -57,12 +59,12 @@ class Contrast:
     calls: Floats
 
     @classmethod
-    def empty(cls, n: int) -> Contrast:
+    def empty(cls, n: int, larger: int) -> Contrast:
         """Begin with nothing seen, for n rollouts."""
         means = len(MEANS)
         pair = (n, means, 2)
         shapes = ((n, 2, means), (n, 2, means), (n, 2, means, 2), pair, pair, pair)
-        return cls(*map(np.zeros, shapes))
+        return cls(larger, *map(np.zeros, shapes))
 
     def begin_step(self, mine: Bools) -> None:
         """Forget what was of the former step only, where `mine` (n,)."""
@@ -89,17 +91,19 @@ class Contrast:
         self.calls += count
 
     def variances(self) -> Floats:
-        """Give (n, means, 2) variances of single calls; the candidate's shrunk to control's."""
-        control = self.squares[..., 1] / np.maximum(self.freedom[..., 1], 1)
-        shrunk = self.squares[..., 0] + _PSEUDO_CALLS * control
-        candidate = shrunk / (self.freedom[..., 0] + _PSEUDO_CALLS)
-        both = np.stack((candidate, control), axis=-1)
+        """Give (n, means, 2) variances of single calls; the smaller arm's shrunk to the other's."""
+        larger, smaller = self.larger, 1 - self.larger
+        known = self.squares[..., larger] / np.maximum(self.freedom[..., larger], 1)
+        shrunk = self.squares[..., smaller] + _PSEUDO_CALLS * known
+        both = np.empty_like(self.squares)
+        both[..., larger] = known
+        both[..., smaller] = shrunk / (self.freedom[..., smaller] + _PSEUDO_CALLS)
         least: Floats = np.maximum(both, _LEAST_VARIANCE[:, None])
         return least
 
     def effects(self) -> Effects:
         """Give the effects and their variances."""
-        seen = (self.weight > 0) & (self.freedom[:, None, :, 1] > 0)
+        seen = (self.weight > 0) & (self.freedom[:, None, :, self.larger] > 0)
         weight = np.where(seen, self.weight, 1)
         spread = (self.spread * self.variances()[:, None]).sum(-1) / weight**2
         return Effects(np.where(seen, self.gap / weight, 0.0), np.where(seen, spread, _UNKNOWN))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Bools = NDArray[np.bool_]
 
-LEAST_CALLS = 20.0  # of the candidate, before its means are looked at
+LEAST_CALLS = 20.0  # of each arm, before their means are looked at
 LEAST_EFFECTIVE_SLOTS = 60.0
 # How much less a share above the 95th percentile feels a shift of a normal log than its mean does,
 # squared and per variance: density(z)^2 / (p (1 - p)) at p = .05 is .224.
@@ -79,7 +79,7 @@ class Gates:
         margins = Margins.of(terms)
         return cls(
             terms,
-            Contrast.empty(n),
+            Contrast.empty(n, 0 if terms.is_holdback else 1),
             Rates.empty(n, margins.shares.shape[1]),
             Clusters.empty(n),
             np.zeros((n, 2)),
@@ -115,7 +115,7 @@ class Gates:
     def add(self, minute: Minute) -> None:
         """Add a minute of calls of the step's revision."""
         owned = self.owned()
-        arm = 0 if self.terms.is_holdback else 1
+        arm = self.contrast.larger
         self.contrast.add(minute)
         self.rates.add(minute, self.terms, Margins.of(self.terms).shares)
         self.clusters.add(minute, owned if arm == 0 else ~owned, _within(minute, arm))
@@ -187,8 +187,8 @@ class Gates:
         return self.contrast.effects().value * Margins.of(self.terms).worse
 
     def enough(self) -> Bools:
-        """Give (n, means) which means the candidate has calls enough for."""
-        enough: Bools = self.contrast.calls[..., 0] >= LEAST_CALLS
+        """Give (n, means) which means both arms have calls enough for."""
+        enough: Bools = self.contrast.calls.min(-1) >= LEAST_CALLS
         return enough
 
     def _harm(self, precision: Precision) -> Floats:

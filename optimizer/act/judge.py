@@ -12,11 +12,12 @@ from optimizer.act.keeping import fill, keep
 from optimizer.act.minutes import Minute, empty_minute
 from optimizer.act.terms import Terms
 from optimizer.act.trials import Outcome, Trials
-from optimizer.act.wording import verdict_of
+from optimizer.act.wording import QUIET, verdict_of
 from optimizer.panes import MINUTE_NS
+from optimizer.rollouts import Verdict
 
 if TYPE_CHECKING:
-    from optimizer.rollouts import Tick, Verdict
+    from optimizer.rollouts import Tick
 
 _VERSION = 1
 
@@ -37,6 +38,7 @@ class Judge:
         self._minute = empty_minute(1)
         self._minute_end_ns = 0
         self._slots = 0
+        self._said: tuple[Outcome, Verdict] | None = None
         self._revisions = (0, 0)  # the rollout's first, and its step's
 
     @classmethod
@@ -64,6 +66,7 @@ class Judge:
             ValueError: The ladder has no such step.
         """
         self._close_minute()
+        self._said = None
         self._trials.begin_step(slots, next_slots)
         self._minute_end_ns = at_ns - at_ns % MINUTE_NS + MINUTE_NS
         self._slots = slots
@@ -86,14 +89,22 @@ class Judge:
         self._minute = Minute(*map(np.add, self._minute, folded.minute))
         if tick.end_ns == self._minute_end_ns:
             self._close_minute()
+        return self._look(tick.end_ns)
+
+    def _look(self, at_ns: int) -> Verdict:
+        """Look; while nothing but time has passed since the minute, say what was said then."""
         outcomes, breaches = self._trials.outcomes()
-        return verdict_of(self._trials, Outcome(int(outcomes[0])), breaches)
+        outcome = Outcome(int(outcomes[0]))
+        if self._said is None or self._said[0] != outcome or outcome not in QUIET:
+            verdict = verdict_of(self._trials, outcome, breaches, at_ns)
+            self._said = outcome, verdict
+        return self._said[1]
 
     def dump(self) -> bytes:
         """Give all of it as bytes, every number as it is."""
         numbers = (self._minute_end_ns, self._slots, self._revisions)
         arrays = keep((self._trials, self._minute))
-        return msgspec.msgpack.encode((_VERSION, self._terms, numbers, arrays))
+        return msgspec.msgpack.encode((_VERSION, self._terms, numbers, self._said, arrays))
 
     @classmethod
     def load(cls, dumped: bytes) -> Judge:
@@ -102,12 +113,13 @@ class Judge:
         Raises:
             ValueError: The bytes are of another version.
         """
-        version, terms, numbers, arrays = msgspec.msgpack.decode(dumped)
+        version, terms, numbers, said, arrays = msgspec.msgpack.decode(dumped)
         if version != _VERSION:
             raise ValueError(f"evidence of a rollout has version {version}: only 1 is known")
         judge = cls(msgspec.convert(terms, Terms))
         judge._minute_end_ns, judge._slots, revisions = numbers
         judge._revisions = tuple(revisions)
+        judge._said = (Outcome(said[0]), msgspec.convert(said[1], Verdict)) if said else None
         fill((judge._trials, judge._minute), arrays)
         return judge
 
@@ -126,3 +138,4 @@ class Judge:
         if self._minute.trials.any() or self._minute.known.any():
             self._trials.take_minute(self._minute)
             self._minute = empty_minute(1)
+            self._said = None

@@ -66,7 +66,7 @@ class Rates:
         """
         hits, trials = minute.hits, minute.trials
         block = Block(hits[..., 0], trials[..., 0], hits[..., 1], trials[..., 1])
-        rate = self._rate(terms)
+        rate = self.control_rates(terms)
         self.harm += self._harm(block, rate, terms)[:, None]
         if margins.size:
             wide = Block(*(part[..., None] for part in block))
@@ -74,8 +74,8 @@ class Rates:
         self.trials += trials
         self.hits += hits
 
-    def _rate(self, terms: Terms) -> Floats:
-        """Give (n, shares) control's rates as known before the minute."""
+    def control_rates(self, terms: Terms) -> Floats:
+        """Give (n, shares) control's rates as known so far, its history included."""
         history = np.array((terms.history_error_rate, SHARE_OF_SLOW)) * HISTORY_CALLS
         rate: Floats = (history + self.hits[..., 1]) / (HISTORY_CALLS + self.trials[..., 1])
         # Not even 400 clean calls prove that nothing ever fails.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MEANS = ("latency", "ttft", "cost", "tokens", "quality")
 RATIOS = MEANS[:4]
+LATENCIES = MEANS[:2]
 SHARES = ("errors", "slow")
 METRICS = (*MEANS, *SHARES)
 SIGNALS = frozenset({"tokens"})  # told, and never a reason to undo

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from optimizer.act.forecast import forecast
 from optimizer.act.terms import MEANS, METRICS, RATIOS, SHARES
 from optimizer.act.trials import Outcome
+from optimizer.panes import MINUTE_NS
 from optimizer.rollouts import Verdict, VerdictKind
 
 if TYPE_CHECKING:
@@ -24,17 +28,34 @@ class _Saying(NamedTuple):
     say: Callable[[Trials, Breaches], tuple[str, str]]  # metric and detail
 
 
-def verdict_of(trials: Trials, outcome: Outcome, breaches: Breaches) -> Verdict:
+def verdict_of(trials: Trials, outcome: Outcome, breaches: Breaches, at_ns: int) -> Verdict:
     """Put what was found of the first rollout of trials into words.
 
     Args:
         trials: Its evidence.
         outcome: What was found.
         breaches: The limits that were found broken.
+        at_ns: When.
     """
     saying = _SAYINGS[outcome]
     metric, detail = saying.say(trials, breaches)
-    return Verdict(kind=saying.kind, reason=saying.reason, metric=metric, detail=detail)
+    verdict = Verdict(kind=saying.kind, reason=saying.reason, metric=metric, detail=detail)
+    return _with_needs(verdict, trials, at_ns) if outcome in _WAITING else verdict
+
+
+def _with_needs(verdict: Verdict, trials: Trials, at_ns: int) -> Verdict:
+    """Add how many calls the slowest metric needs, and until when, if that can be told."""
+    needed = forecast(trials)
+    if needed is None:
+        return verdict
+    if verdict.reason == "metrics_open":
+        verdict = replace(verdict, metric=needed.metric, detail=_slowest(trials, needed.metric))
+    if math.isinf(needed.minutes):
+        return replace(verdict, detail=f"{verdict.detail}; as things are it never will be")
+    # In whole minutes, for a forecast is no better than that.
+    until_ns = -(-(at_ns + round(needed.minutes * MINUTE_NS)) // MINUTE_NS) * MINUTE_NS
+    until = datetime.fromtimestamp(until_ns // 10**9, UTC)
+    return replace(verdict, calls_needed=math.ceil(needed.calls), until=until)
 
 
 def effect_of(trials: Trials, metric: str) -> str:
@@ -120,11 +141,12 @@ def _passed(trials: Trials, _: Breaches) -> tuple[str, str]:
     return "", "; ".join(effect_of(trials, metric) for metric in required)
 
 
-def _open(trials: Trials, _: Breaches) -> tuple[str, str]:
-    required = [METRICS.index(gate.metric) for gate in trials.gates.terms.gates if gate.is_required]
-    logs = trials.gates.log_safe()[0]
-    metric = METRICS[min(required, key=lambda place: logs[place])]
-    return metric, f"not shown yet to keep the margin: {effect_of(trials, metric)}"
+def _open(_trials: Trials, _: Breaches) -> tuple[str, str]:
+    return "", "not all metrics are shown yet to keep their margins"
+
+
+def _slowest(trials: Trials, metric: str) -> str:
+    return f"not shown yet to keep the margin: {effect_of(trials, metric)}"
 
 
 def _watched(trials: Trials, _: Breaches) -> tuple[str, str]:
@@ -132,6 +154,9 @@ def _watched(trials: Trials, _: Breaches) -> tuple[str, str]:
     return "", "; ".join(effect_of(trials, metric) for metric in judged)
 
 
+_WAITING = {Outcome.TOO_EARLY, Outcome.OPEN}
+# What is worth saying once a minute; the rest counts calls as they come.
+QUIET = {*_WAITING, Outcome.PASSED, Outcome.WATCHED, Outcome.FEW_UNITS, Outcome.UNVERIFIED}
 _SAYINGS: Mapping[Outcome, _Saying] = {
     Outcome.HARD_LIMIT: _Saying(VerdictKind.FAIL, "hard_limit", _hard_limit),
     Outcome.COMMON_CAUSE: _Saying(VerdictKind.PAUSE, "common_cause", _common_cause),
