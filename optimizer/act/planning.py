@@ -110,7 +110,9 @@ def plan(
         fewest = LEAST_CALLS / course.share / course.calls_per_minute
         minutes = max(fewest, least_minutes[place], *left.values())
         told = tuple(_metric(gate, place, terms, each, course) for gate, each in left.items())
-        steps.append(_step(terms, place, course, least_minutes[place], minutes, told))
+        steps.append(
+            _step((slots, terms.ladder[place + 1]), course, least_minutes[place], minutes, told)
+        )
         if math.isinf(minutes):
             break
         needs = {
@@ -154,8 +156,7 @@ def _metric(gate: Gate, place: int, terms: Terms, minutes: float, course: Course
 
 
 def _step(
-    terms: Terms,
-    place: int,
+    slots: tuple[int, int],
     course: Course,
     least_minutes: float,
     minutes: float,
@@ -164,9 +165,9 @@ def _step(
     ends = not math.isinf(minutes)
     calls = minutes * course.calls_per_minute
     return PlannedStep(
-        slots=terms.ladder[place],
+        slots=slots[0],
         share=course.share,
-        next_share=terms.ladder[place + 1] / SLOTS,
+        next_share=slots[1] / SLOTS,
         least_minutes=least_minutes,
         minutes=minutes if ends else None,
         calls=math.ceil(calls) if ends else None,
