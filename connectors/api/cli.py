@@ -103,6 +103,7 @@ def _parser(jobs: Jobs) -> argparse.ArgumentParser:
     _add_import(commands)
     _add_simulate(commands)
     _add_decisions(commands)
+    _add_plan(commands)
     add_dead_letters(commands)
     _add_config(commands)
     return parser
@@ -184,6 +185,21 @@ def _add_decisions(commands: argparse._SubParsersAction[argparse.ArgumentParser]
         )
 
 
+def _add_plan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = add_command(
+        commands, "plan", _plan, "what trying a candidate on a route would take at its traffic"
+    )
+    parser.add_argument("route", metavar="ROUTE", help="tenant/service/route")
+    parser.add_argument(
+        "--candidate", default="", metavar="ARM", help="its id or model (default the first listed)"
+    )
+    add_config_option(parser)
+    add_output_option(parser)
+    parser.add_argument(
+        "--db", default="", metavar="FILE", help="database to read, such as a replay's"
+    )
+
+
 def _add_config(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     group = commands.add_parser("config", help="check and show the settings")
     actions = group.add_subparsers(required=True, metavar="ACTION")
@@ -231,6 +247,12 @@ def _simulate(options: argparse.Namespace) -> int:
     from connectors.api import recording  # noqa: PLC0415 - only this command needs it
 
     return recording.simulate(options)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from connectors.api import planning  # noqa: PLC0415 - only this command needs it
+
+    return planning.planning(options)
 
 
 def _decisions(action: str) -> Command:

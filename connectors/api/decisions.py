@@ -35,7 +35,7 @@ def listing(options: argparse.Namespace) -> int:
     if options.status and options.status not in set(DecisionStatus):
         known = ", ".join(DecisionStatus)
         raise SettingsInvalid([f"--status is {options.status!r}: must be one of {known}"])
-    with closing(open_store(*_database(options))) as store:
+    with closing(open_store(*database_of(options))) as store:
         found = [
             decision
             for decision in map(_decision, store.scan("decisions", limit=_MOST))
@@ -63,7 +63,7 @@ def listing(options: argparse.Namespace) -> int:
 
 def showing(options: argparse.Namespace) -> int:
     """Print one decision, whole."""
-    with closing(open_store(*_database(options))) as store:
+    with closing(open_store(*database_of(options))) as store:
         row = _only(store, options.id)
     if options.output == "json":
         _print([rendering.as_json(_decision(row))])
@@ -98,10 +98,10 @@ def _log(options: argparse.Namespace) -> Log:
     settings = load(options.config, os.environ)
     if settings.kafka.log and not options.db:
         return open_log_of(settings)
-    return open_log(*_database(options))
+    return open_log(*database_of(options))
 
 
-def _database(options: argparse.Namespace) -> tuple[str, float]:
+def database_of(options: argparse.Namespace) -> tuple[str, float]:
     """Name the database to look at, and how long to wait for it; it is not made."""
     settings = load(options.config, os.environ).database
     database = f"sqlite://{options.db}" if options.db else settings.connection_string
