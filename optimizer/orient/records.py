@@ -44,6 +44,7 @@ class Record(NamedTuple):
         score_sd: Their standard deviation.
         calls_estimated: How many calls there were, as `WindowSummary` estimates it.
         biased: Calls of tail-sampled sources; with any, no latency and no cost is told.
+        ttft_calls: Calls that told their time to first token.
     """
 
     seen: int
@@ -66,6 +67,7 @@ class Record(NamedTuple):
     score_sd: float
     calls_estimated: float = 0.0
     biased: int = 0
+    ttft_calls: int = 0
 
     @property
     def calls_a_minute(self) -> float:
@@ -164,4 +166,5 @@ def _record(summary: WindowSummary, minute: int) -> Record:
         score_sd=summary.score_sd,
         calls_estimated=summary.calls_estimated,
         biased=summary.biased,
+        ttft_calls=summary.ttft_calls,
     )

@@ -1,0 +1,242 @@
+"""What is done to a route: its document, its rollout, what was good before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from optimizer.act.desired import at_rest, put_back
+from optimizer.act.reverting import Undoing, look_after
+from optimizer.act.rollout import Leave, Rollout, advance, reissue, undo
+from optimizer.decisions import (
+    DecisionStatus,
+    ExpectedImpact,
+    OptimizationDecision,
+    OptimizationStrategy,
+    decision_id,
+    transition,
+)
+from optimizer.documents import Document
+from optimizer.events import ReportOutcome
+from optimizer.rollouts import Phase
+from optimizer.summaries import instant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from optimizer.act.rollout import Said
+    from optimizer.documents import Unit
+    from optimizer.events import Report
+    from optimizer.models import Arm
+    from optimizer.rollouts import Tick
+
+MOST_KEPT = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acting:
+    """What is done to a route; plain values, so that it can be stored.
+
+    Attributes:
+        floor: The greatest revision seen anywhere, this product's own apart.
+        document: What should be in force; None before the first.
+        known_good: Documents at rest that were in force, oldest first; the last is in force, or
+            was before the rollout.
+        rollout: The rollout in progress; None for none.
+        undoing: What was undone, until telemetry shows it; None for nothing.
+        gone: Arms whose models are not served any more.
+        waits: Why the pending decision was not started, as it was told last.
+    """
+
+    floor: int = 0
+    document: Document | None = None
+    known_good: tuple[Document, ...] = ()
+    rollout: Rollout | None = None
+    undoing: Undoing | None = None
+    gone: tuple[str, ...] = ()
+    waits: str = ""
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing is in progress."""
+        return self.rollout is None and self.undoing is None
+
+    @property
+    def is_promoted(self) -> bool:
+        """Whether what is in force was put there by a decision, and there is one before it."""
+        return len(self.known_good) > 1 and bool(self.known_good[-1].decision_id)
+
+    @property
+    def revision(self) -> int:
+        """The revision in force; 0 for none."""
+        return self.document.revision if self.document else 0
+
+    @property
+    def next_revision(self) -> int:
+        """What the next document is numbered."""
+        return max(self.floor, self.revision) + 1
+
+    def leave(self, *, widens: bool) -> Leave:
+        """Give what a rollout may do now."""
+        return Leave(widens=widens, revision=self.next_revision, gone=self.gone)
+
+
+def found(
+    acting: Acting, route: str, arm: Arm, at: datetime, unit: Unit
+) -> tuple[Acting, Document]:
+    """Write the route's first document: what serves it today serves all.
+
+    So gateways stamp slots and revisions before anything is tried.
+    """
+    document = at_rest(
+        route, arm, acting.next_revision, at, unit=unit, reason="what serves it today"
+    )
+    return replace(acting, document=document, known_good=(document,)), document
+
+
+def started(acting: Acting, rollout: Rollout) -> Acting:
+    """Remember a rollout that has just begun."""
+    return replace(acting, rollout=rollout, document=rollout.document, waits="")
+
+
+def move(acting: Acting, tick: Tick, *, widens: bool) -> tuple[Acting, list[Said]]:
+    """Take what is in progress through a tick."""
+    if acting.undoing is not None:
+        undoing, told = look_after(acting.undoing, tick)
+        return replace(acting, undoing=undoing), [*told]
+    if acting.rollout is None:
+        return acting, []
+    moved, said = advance(acting.rollout, tick, acting.leave(widens=widens))
+    return _after(acting, moved), said
+
+
+def call_back(
+    acting: Acting, at_ns: int, why: str, *, failed: bool = False
+) -> tuple[Acting, list[Said]]:
+    """Undo the rollout in progress."""
+    if acting.rollout is None:
+        return acting, []
+    leave = acting.leave(widens=False)
+    undone, said = undo(acting.rollout, at_ns, leave, why, failed=failed)
+    return _after(acting, undone), said
+
+
+def revert(
+    acting: Acting, at_ns: int, rule: str, why: str, evidence: tuple[str, ...] = ()
+) -> tuple[Acting, list[Said]]:
+    """Undo the newest change that was kept: a decision of its own, carried out at once.
+
+    Args:
+        acting: With no rollout in progress.
+        at_ns: When, nanoseconds since the epoch.
+        rule: What asks for it.
+        why: Why.
+        evidence: Ids of findings.
+    """
+    if acting.document is None or not acting.is_promoted:
+        return acting, []
+    at = instant(at_ns)
+    before = acting.known_good[:-1]
+    document = put_back(before, acting.gone, acting.next_revision, at, why)
+    decision = _reverting(acting.document, document, rule, why, evidence)
+    document = replace(document, decision_id=decision.id)
+    said: list[Said] = [decision]
+    for status in (
+        DecisionStatus.VALIDATING,
+        DecisionStatus.DEPLOYING,
+        DecisionStatus.DEPLOYED,
+        DecisionStatus.MONITORING,
+    ):
+        decision = transition(decision, status, at, why)
+        said.append(decision)
+    undoing = Undoing(
+        decision=decision, document=document, candidate=acting.document.incumbent, began_ns=at_ns
+    )
+    kept = _kept((*before[:-1], document))
+    acting = replace(acting, document=document, known_good=kept, undoing=undoing)
+    return acting, [*said, document]
+
+
+def _reverting(
+    old: Document, new: Document, rule: str, why: str, evidence: tuple[str, ...]
+) -> OptimizationDecision:
+    at = new.created_at
+    return OptimizationDecision(
+        id=decision_id(new.route, at, rule),
+        created_at=at,
+        updated_at=at,
+        strategy=OptimizationStrategy.THRESHOLD_BASED,
+        target_services=(new.route.split("/")[1],),
+        route=new.route,
+        rule=rule,
+        incumbent=old.incumbent,
+        candidate=new.incumbent,
+        changes=(),
+        rationale=why,
+        evidence=evidence,
+        expected_impact=ExpectedImpact(),
+        reason="reverts the newest change",
+    )
+
+
+def hear(acting: Acting, report: Report, at_ns: int) -> tuple[Acting, list[Said]]:
+    """Take what an actuator reports.
+
+    A greater revision than ours that somebody holds is never fought for: what should be in force
+    is said again above it.
+    """
+    match report.outcome:
+        case ReportOutcome.MODEL_GONE:
+            return _lose(acting, report, at_ns)
+        case ReportOutcome.FAILED if report.revision == acting.revision:
+            why = f"{report.gateway or 'the gateway'} refused it: {report.detail}"
+            return call_back(acting, at_ns, why, failed=True)
+        case ReportOutcome.SEEN | ReportOutcome.CONFLICT if report.revision > acting.revision:
+            return _rise(replace(acting, floor=max(acting.floor, report.revision)), at_ns)
+        case ReportOutcome.CONFLICT:
+            return _rise(acting, at_ns)
+        case _:
+            return acting, []
+
+
+def _rise(acting: Acting, at_ns: int) -> tuple[Acting, list[Said]]:
+    """Say the document in force again, above what was found."""
+    if acting.document is None:
+        return acting, []
+    revision = acting.next_revision
+    if acting.rollout is not None:
+        rollout = reissue(acting.rollout, at_ns, revision)
+        return replace(acting, rollout=rollout, document=rollout.document), [rollout.document]
+    document = replace(acting.document, revision=revision, created_at=instant(at_ns))
+    kept = (*acting.known_good[:-1], document)
+    undoing = acting.undoing and replace(acting.undoing, document=document)
+    acting = replace(acting, document=document, known_good=kept, undoing=undoing)
+    return acting, [document]
+
+
+def _lose(acting: Acting, report: Report, at_ns: int) -> tuple[Acting, list[Said]]:
+    """Note that an arm's model is served no more; whoever relies on it goes back."""
+    acting = replace(acting, gone=tuple(sorted({*acting.gone, report.arm})))
+    why = f"the model of {report.arm} is gone: {report.detail}"
+    if acting.rollout is not None:
+        relies = report.arm == acting.rollout.candidate.id
+        return call_back(acting, at_ns, why) if relies else (acting, [])
+    if acting.document is not None and acting.document.incumbent == report.arm:
+        return revert(acting, at_ns, "model_gone", why)
+    return acting, []
+
+
+def _after(acting: Acting, moved: Rollout | Undoing) -> Acting:
+    """Remember what is in progress; what was kept, or put back, is good from now on."""
+    before, acting = acting.known_good, replace(acting, document=moved.document)
+    if isinstance(moved, Undoing):
+        known_good = _kept((*before[:-1], moved.document))
+        return replace(acting, rollout=None, undoing=moved, known_good=known_good)
+    if moved.phase is Phase.ENDED:
+        return replace(acting, rollout=None, known_good=_kept((*before, moved.document)))
+    return replace(acting, rollout=moved)
+
+
+def _kept(documents: Sequence[Document]) -> tuple[Document, ...]:
+    return tuple(documents[-MOST_KEPT:])
