@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from optimizer.controller import Controller, Observation, RouteState, is_acted_on, is_blank
+from optimizer.controller import Controller, Observation
 from optimizer.documents import Document
 from optimizer.errors import UnknownVersion
 from optimizer.events import Alert, Heard
@@ -22,6 +22,7 @@ from optimizer.open_windows import Windows
 from optimizer.panes import Mark, Pane, Served
 from optimizer.pieces import Pieces
 from optimizer.rollouts import RolloutProgress, Tick
+from optimizer.route_state import RouteState, is_acted_on, is_blank
 from optimizer.summaries import instant, summarize
 from optimizer.windows import WindowSummary
 

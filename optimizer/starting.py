@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from optimizer.act.advancing import begin
 from optimizer.act.desired import arm_in
 from optimizer.act.profiles import PROFILES
-from optimizer.act.rollout import begin
 from optimizer.act.terms import Incumbent, terms_of
 from optimizer.decide.autonomy import autonomy_of, reaches
 from optimizer.decide.case import RECORDED_CALLS, provider_of
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from optimizer.act.acting import Acting
-    from optimizer.act.rollout import Rollout, Said
+    from optimizer.act.advancing import Said
+    from optimizer.act.rollout import Rollout
     from optimizer.decide.docket import Docket
     from optimizer.decisions import OptimizationDecision
     from optimizer.models import Arm

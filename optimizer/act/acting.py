@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from optimizer.act.advancing import advance, reissue, undo
 from optimizer.act.desired import at_rest, put_back
 from optimizer.act.reverting import Undoing, look_after
-from optimizer.act.rollout import Leave, Rollout, advance, reissue, undo
+from optimizer.act.rollout import Leave, Rollout
 from optimizer.decisions import (
     DecisionStatus,
     ExpectedImpact,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from optimizer.act.rollout import Said
+    from optimizer.act.advancing import Said
     from optimizer.documents import Unit
     from optimizer.events import Report
     from optimizer.models import Arm

@@ -68,7 +68,7 @@ class Margins:
 @lru_cache(maxsize=1024)
 def _margins(terms: Terms) -> Margins:
     targets = () if terms.is_holdback else terms.ladder[1:]
-    shares_next = [slots / SLOTS for slots in targets]
+    shares_next = [slots / SLOTS for slots in targets] or [1.0]  # of a holdback: as they are
     means = [terms.gate(metric) or Gate(metric=metric, margin=_UNUSED) for metric in MEANS]
     rates = [terms.gate(metric) or Gate(metric=metric, margin=_UNUSED) for metric in SHARES]
     harmless = [_distance(gate, gate.margin if terms.is_holdback else 0.0) for gate in means]

@@ -7,10 +7,11 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from optimizer.controller import Controller, Observation, RouteState, profiles
+from optimizer.controller import Controller, Observation
 from optimizer.decisions import DecisionStatus, OptimizationDecision
 from optimizer.events import OrderAction
 from optimizer.findings import Finding, FindingStatus
+from optimizer.route_state import RouteState, profiles
 from optimizer.settings import Autonomy, RouteSettings, Settings
 from optimizer.windows import WindowKind
 from tests.builders import (

@@ -6,7 +6,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from optimizer.controller import Controller, RouteState
+from optimizer.controller import Controller
 from optimizer.decide.docket import Docket
 from optimizer.decisions import DecisionStatus, OptimizationDecision
 from optimizer.documents import SLOTS, Document
@@ -14,6 +14,7 @@ from optimizer.events import OrderAction, ReportOutcome
 from optimizer.findings import Finding
 from optimizer.panes import MINUTE_NS
 from optimizer.rollouts import Phase, RolloutProgress, VerdictKind
+from optimizer.route_state import RouteState
 from optimizer.settings import (
     Autonomy,
     RolloutSettings,
@@ -109,6 +110,7 @@ def usual(at):
         calls=3000,
         errors=60,
         latency_slow=0,
+        scores=0,
         latency_p50_ms=800.0,
         latency_p95_ms=1545.0,
         latency_p99_ms=2030.0,
@@ -128,7 +130,7 @@ def test_an_arm_that_is_no_worse_is_promoted_step_by_step():
     impact = life.of(OptimizationDecision)[-1].actual_impact
     assert abs(impact.latency_delta_pct) < 10
     assert abs(impact.cost_reduction_pct) < 10
-    assert impact.requests_affected == pytest.approx(life.traffic.served[NEW.id], rel=0.3)
+    assert 3000 < impact.requests_affected < life.traffic.served[NEW.id]
     assert life.state.acting.is_at_rest
 
 
@@ -222,7 +224,8 @@ def test_an_order_undoes_the_rollout_at_its_tick(action):
     life.minutes(1 / 6, an_order(action))
     assert life.statuses == UNDONE
     life.minutes(20)
-    assert life.shares == [0, 10, 0]
+    assert life.shares[:2] == [0, 10]
+    assert life.shares[-1] == 0
     assert life.rules == ["rollback_seen"]
 
 

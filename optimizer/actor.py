@@ -1,0 +1,126 @@
+"""The actor: what is done to a route, and by whose leave; holds no state of any route."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from optimizer.act.acting import call_back, found, hear, move, revert, started
+from optimizer.act.breaches import breach
+from optimizer.decide.autonomy import autonomy_of, most_autonomy, reaches
+from optimizer.decide.coordinator import obey
+from optimizer.events import Report, nanoseconds
+from optimizer.settings import Autonomy
+from optimizer.starting import may_start, rollout_of, start_of, waiting, what_is_missing
+from optimizer.summaries import instant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from optimizer.act.acting import Acting
+    from optimizer.decide.docket import Docket
+    from optimizer.decisions import OptimizationDecision
+    from optimizer.documents import Document
+    from optimizer.events import FeedbackEvent
+    from optimizer.findings import Finding
+    from optimizer.rollouts import RolloutProgress, Tick
+    from optimizer.route_state import RouteState
+    from optimizer.settings import RouteSettings, Settings
+
+    Output = Finding | OptimizationDecision | Document | RolloutProgress
+    Outputs = tuple[Output, ...]
+
+
+class Actor:
+    """Carries decisions, orders and reports out.
+
+    Args:
+        settings: The settings in force.
+        route: Gives a route's settings.
+    """
+
+    def __init__(self, settings: Settings, route: Callable[[str], RouteSettings]) -> None:
+        self._settings = settings
+        self._route = route
+
+    def tick(self, state: RouteState, tick: Tick) -> tuple[RouteState, Outputs]:
+        """Take a route through ten seconds: orders and reports first, then what is in progress."""
+        said: list[Output] = []
+        for event in tick.events:
+            state, answers = self._hear(state, event, tick)
+            said += answers
+        acting, moved = move(state.acting, tick, widens=self._widens(state))
+        state, done = self.act(replace(state, acting=acting), tick.route, tick.end_ns)
+        return state, (*said, *moved, *done)
+
+    def _hear(
+        self, state: RouteState, event: FeedbackEvent, tick: Tick
+    ) -> tuple[RouteState, Outputs]:
+        """Take an order or a report."""
+        if isinstance(event.data, Report):
+            acting, said = hear(state.acting, event.data, tick.end_ns)
+            return replace(state, acting=acting), tuple(said)
+        docket, answers = obey(state.docket, event, instant(tick.end_ns), state.acting.revision)
+        return replace(state, docket=docket), answers
+
+    def _widens(self, state: RouteState) -> bool:
+        """Tell whether a rollout may go on; without that it may only be undone."""
+        rollout = state.acting.rollout
+        if rollout is None or not state.docket.is_open:
+            return False
+        return reaches(autonomy_of(rollout.decision, self._settings), Autonomy.APPROVE)
+
+    def act(self, state: RouteState, route: str, at_ns: int) -> tuple[RouteState, Outputs]:
+        """Undo what shall be undone, begin what may begin."""
+        said: list[Output] = []
+        docket, acting = state.docket, state.acting
+        if docket.undo:
+            if acting.rollout is not None:
+                acting, said = call_back(acting, at_ns, docket.undo)
+            elif acting.is_at_rest and not docket.stopped:
+                acting, said = revert(acting, at_ns, "order", docket.undo)
+            docket = replace(docket, undo="")
+        acting, founded = self._found(acting, route, at_ns)
+        if may_start(docket, self._settings) and acting.is_at_rest:
+            docket, acting, begun = self._start(docket, replace(state, acting=acting), route, at_ns)
+            founded += begun
+        return replace(state, docket=docket, acting=acting), (*said, *founded)
+
+    def _found(self, acting: Acting, route: str, at_ns: int) -> tuple[Acting, Outputs]:
+        """Write the first document of a route that may be acted on."""
+        arm = self._route(route).incumbent
+        may_act = reaches(most_autonomy(self._settings), Autonomy.APPROVE)
+        if acting.document is not None or arm is None or not may_act:
+            return acting, ()
+        unit = self._settings.rollout.unit
+        acting, document = found(acting, route, arm, instant(at_ns), unit)
+        return acting, (document,)
+
+    def _start(
+        self, docket: Docket, state: RouteState, route: str, at_ns: int
+    ) -> tuple[Docket, Acting, Outputs]:
+        """Begin the rollout of the pending decision, or say once what it waits for."""
+        acting, decision = state.acting, docket.pending
+        if decision is None:
+            return docket, acting, ()
+        start = start_of(acting, decision, self._route(route), state.records)
+        missing = start if isinstance(start, str) else what_is_missing(start, self._settings)
+        if isinstance(start, str) or missing:
+            told = f"{decision.id}: {missing}"
+            waits = () if acting.waits == told else (waiting(decision, missing, instant(at_ns)),)
+            return replace(docket, approved=""), replace(acting, waits=told), waits
+        rollout, said = rollout_of(start, acting, self._settings, at_ns)
+        docket = replace(docket, pending=None, priority=0, approved="")
+        return docket, started(acting, rollout), tuple(said)
+
+    def guard(self, state: RouteState, route: str, at: datetime) -> tuple[RouteState, Outputs]:
+        """Undo what was promoted lately and breaks a limit since."""
+        finding = breach(state.acting, state.findings.open, at)
+        may = reaches(most_autonomy(self._settings), Autonomy.GUARD) and not state.docket.pinned
+        if finding is None or not may:
+            return state, ()
+        why = f"{finding.rule} of {finding.arm} since it was promoted"
+        evidence = (finding.id_on(route),)
+        acting, said = revert(state.acting, nanoseconds(at), finding.rule, why, evidence)
+        return replace(state, acting=acting), tuple(said)
