@@ -12,14 +12,17 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "optimizer.controller": ("Controller", "Observation", "RouteState", "profiles"),
+    "optimizer.controller": ("Controller", "Observation"),
     "optimizer.decisions": ("DecisionStatus", "OptimizationDecision", "transition"),
+    "optimizer.documents": ("Document",),
     "optimizer.errors": ("OptimizerError",),
     "optimizer.events": ("Alert", "Call", "CloudEvent", "FeedbackEvent", "Order", "Score"),
     "optimizer.findings": ("Finding", "Severity"),
     "optimizer.models": ("Arm", "ModelConfig", "ModelPerformanceProfile", "TaskType", "preset"),
     "optimizer.panes": ("Mark", "Pane"),
     "optimizer.prices": ("Price", "PriceBook", "Rates"),
+    "optimizer.rollouts": ("RolloutProgress", "Tick", "Verdict"),
+    "optimizer.route_state": ("RouteState", "profiles"),
     "optimizer.settings": ("Settings", "Thresholds", "validate"),
     "optimizer.open_windows": ("Windows",),
     "optimizer.windows": ("WindowKind", "WindowSummary"),
