@@ -21,7 +21,7 @@ from connectors.documents.names import CURRENT, INDEX, LEASES, file_of, history_
 from connectors.documents.parsing import Opened, document_of, open_file
 from connectors.documents.proofs import digest_of, public_key_of, seal
 from connectors.documents.rendering import body_of, prompts_of, reference
-from connectors.documents.rules import MOST_BYTES
+from connectors.documents.rules import MOST_BYTES, MOST_PROMPT_BYTES
 from optimizer.errors import DocumentInvalid, RevisionConflict
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from optimizer.documents import Document
 
-MOST_PROMPT_BYTES = 1 << 20
 _MOST_INDEX_BYTES = 1 << 28
 
 
@@ -53,19 +52,23 @@ class Folder:
         self._trusted = () if signing_key is None else (public_key_of(signing_key),)
         self._kept = kept
 
-    def publish(self, document: Document, expected: int | None = None) -> bool:
+    def publish(
+        self, document: Document, expected: int | None = None, lease: Lease | None = None
+    ) -> bool:
         """Put a document in force; durable when it returns. Publishing twice is publishing once.
 
         Args:
             document: What shall be in force.
             expected: The revision that must be there now, 0 for none; None asks only for an older
                 one.
+            lease: Its lease, which is there before it is, so that nobody misses it.
 
         Returns:
             Whether it was not there already.
 
         Raises:
             DocumentInvalid: It has faults.
+            UnknownVersion: What is there is of a later version of this program.
             RevisionConflict: A newer one is there, another one under its revision, or another
                 one than expected.
             StorageFailed: It could not be written; what was there is there still.
@@ -78,8 +81,23 @@ class Folder:
             is_new = found is None or found.body != body
             if is_new:
                 _check(document, found, expected)
+            if lease is not None:
+                self.renew(lease)
             self._write(document, body, prompts)
         return is_new
+
+    def remove(self, route: str) -> None:
+        """Take away all there is of a route, its history too.
+
+        Raises:
+            StorageFailed: It cannot be written to.
+        """
+        with files.locked(self.path):
+            for name in (file_of(LEASES, route), file_of(CURRENT, route)):
+                files.remove(self.path / name)
+            for revision in self.versions(route):
+                files.remove(self.path / f"{history_of(route)}/{revision}.json")
+            self._enter(route, None)
 
     def opened(self, route: str) -> Opened | None:
         """Give what is in force on a route; None for nothing.
@@ -169,9 +187,9 @@ class Folder:
             path = self.path / name
             if files.read(path, max(MOST_BYTES, MOST_PROMPT_BYTES)) != content:
                 files.put(path, content)
-        self._enter(Opened(document, body))
+        self._enter(document.route, Opened(document, body))
         for revision in self.versions(document.route)[: -self._kept]:
-            (self.path / history_of(document.route) / f"{revision}.json").unlink(missing_ok=True)
+            files.remove(self.path / f"{history_of(document.route)}/{revision}.json")
 
     def _wanted(
         self, document: Document, data: bytes, prompts: dict[str, str]
@@ -182,16 +200,16 @@ class Folder:
         yield f"{history_of(document.route)}/{document.revision}.json", data
         yield file_of(CURRENT, document.route), data
 
-    def _enter(self, opened: Opened) -> None:
-        """Tell of a document in the index."""
+    def _enter(self, route: str, opened: Opened | None) -> None:
+        """Tell of a route's document in the index, or that there is none."""
         before: list[dict[str, Any]] | None
         try:
             known = before = self.index()
         except DocumentInvalid:
             known, before = self._told_anew(), None
-        entry = _entry(opened)
-        others = [each for each in known if each["route"] != entry["route"]]
-        documents = sorted([*others, entry], key=lambda each: str(each["route"]))
+        entries = [] if opened is None else [_entry(opened)]
+        others = [each for each in known if each["route"] != route]
+        documents = sorted([*others, *entries], key=lambda each: str(each["route"]))
         if documents != before:
             self._put_index(documents)
 

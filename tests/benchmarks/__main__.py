@@ -22,6 +22,7 @@ NAMES = (
     "rss_idle_mb",
     "rss_1000_routes_mb",
     "cli_help_ms",
+    "client_choose_us",
     "kill",
     "false_alarms",
     "fuzz_payloads",

@@ -1,0 +1,171 @@
+"""For applications without a gateway: which model and parameters to call with, by the document.
+
+    client = Client("http://optimizer:8320", public_key=..., routes=["acme/shop/answer"])
+    choice = client.choose("acme/shop/answer", conversation_id)
+    with tracer.start_as_current_span("chat", attributes=dict(choice.stamps)):
+        openai.chat.completions.create(model=choice.model or MY_MODEL, **choice.parameters, ...)
+
+A background thread follows the newest document; choosing never waits, never fails and takes
+microseconds. What cannot be believed (torn, unsigned, older, of another route) changes nothing;
+when a rollout's lease ends, the incumbent serves all.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Self
+
+from connectors.documents.choices import Choice, stamps_of
+from connectors.documents.following import Followed, Status
+from connectors.documents.proofs import check_public_keys
+from connectors.documents.sources import source_of
+from connectors.journal import note
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+    from types import TracebackType
+
+    from optimizer.documents import Unit
+
+__all__ = ["Choice", "Client", "Status"]
+
+_MOST_ROUTES = 10_000
+
+
+def _clocks() -> tuple[int, int]:
+    return time.time_ns(), time.monotonic_ns()  # noqa: TID251 - an edge: leases end by them
+
+
+class Client:
+    """Chooses for applications, by documents in a folder or on a server.
+
+    Args:
+        source: A folder of documents, or the address of a server of them.
+        public_key: Ed25519 public key that signed them, or several; None believes unsigned ones.
+        stamp_key: The installation's key, which signs stamps; None leaves them unsigned.
+        routes: Followed from the start: what is there now is read before this returns. Others are
+            followed from the first time they are asked for, and have no document until then.
+        poll_secs: How often to look for something newer.
+        clocks: Gives wall clock and monotonic clock, nanoseconds.
+
+    Raises:
+        SettingsInvalid: The address or a key is none.
+    """
+
+    def __init__(
+        self,
+        source: str | Path,
+        public_key: str | Iterable[str] | None = None,
+        stamp_key: str | None = None,
+        *,
+        routes: Iterable[str] = (),
+        poll_secs: float = 0.5,
+        clocks: Callable[[], tuple[int, int]] = _clocks,
+    ) -> None:
+        keys = [public_key] if isinstance(public_key, str) else list(public_key or ())
+        self._keys = check_public_keys(keys)
+        self._stamp_key = stamp_key
+        self._source = source_of(source)
+        self._clocks = clocks
+        self._poll_secs = poll_secs
+        self._routes: dict[str, Followed] = {}
+        self._without: dict[str, Choice] = {}
+        stamps_of("", key=stamp_key)  # loads what signs, before a request waits for it
+        self._looking = threading.Lock()
+        self._hurry = threading.Event()
+        self._closed = False
+        for route in routes:
+            self._follow(route)
+        self.refresh()
+        self._start()
+        # The thread does not outlive a fork, and the connection must not be shared.
+        restart = weakref.WeakMethod(self._restart)
+        os.register_at_fork(after_in_child=lambda: (begin := restart()) and begin())
+
+    def choose(self, route: str, unit: str, cell: str = "") -> Choice:
+        """Choose how to make a call.
+
+        Args:
+            route: `tenant/service/route`.
+            unit: What the assignment sticks to, of the kind that `unit_of` names.
+            cell: The call's discrete context, where the application knows one.
+
+        Returns:
+            The choice; without an arm where there is no document for the route.
+        """
+        followed = self._routes.get(route)
+        choice = None if followed is None else followed.choose(unit, cell, self._clocks)
+        return self._empty(route) if choice is None else choice
+
+    def unit_of(self, route: str) -> Unit | None:
+        """Tell what the assignments of a route stick to; None where there is no document."""
+        return self.status(route).unit
+
+    def status(self, route: str) -> Status:
+        """Tell what is followed on a route, and why nothing newer is."""
+        followed = self._routes.get(route)
+        if followed is None:
+            return Status(0, "", None, is_followed=False, trouble="nobody asked for it")
+        return followed.status(self._clocks())
+
+    def refresh(self) -> None:
+        """Look for newer documents now."""
+        with self._looking:
+            for followed in list(self._routes.values()):
+                followed.refresh(self._source, self._clocks())
+
+    def close(self) -> None:
+        """Follow no more; what is there can be chosen by still, as long as leases hold."""
+        self._closed = True
+        self._hurry.set()
+        self._thread.join()
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _empty(self, route: str) -> Choice:
+        """Give the choice where there is no document; follow the route from now on."""
+        known = self._without.get(route)
+        if known is None:
+            known = Choice(route, stamps=stamps_of(route, key=self._stamp_key))
+            if len(self._routes) < _MOST_ROUTES:
+                self._without[route] = known
+                self._follow(route)
+                self._hurry.set()
+        return known
+
+    def _follow(self, route: str) -> None:
+        self._routes.setdefault(route, Followed(route, self._keys, self._stamp_key))
+
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._keep_on, name="llm-optimizer", daemon=True)
+        self._thread.start()
+
+    def _restart(self) -> None:
+        if not self._closed:
+            self._looking = threading.Lock()
+            self._hurry = threading.Event()
+            self._source.close()
+            self._start()
+
+    def _keep_on(self) -> None:
+        while not self._closed:
+            self._hurry.wait(self._poll_secs)
+            self._hurry.clear()
+            try:
+                self.refresh()
+            except Exception as error:  # noqa: BLE001 - who chooses must be followed for, always
+                note("error", "documents_not_followed", error=repr(error))

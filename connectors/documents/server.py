@@ -1,0 +1,223 @@
+"""A folder of documents over HTTP: to read, whole, with an ETag each.
+
+Paths are those of the folder: `/current/acme/shop/answer.json`, `/leases/...`, `/index.json`. A
+percent sign in a file's name is escaped once more. There is no password and no encryption: what is
+signed cannot be forged on the way, but prompts can be read by whoever reaches the port.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import threading
+import time
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from connectors.documents import files
+from connectors.documents.names import INDEX, SERVED
+from connectors.documents.rules import MOST_BYTES, MOST_PROMPT_BYTES
+from optimizer.errors import GatewayUnreachable, StorageFailed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_MOST_INDEX_BYTES = 1 << 28
+_MOST_PATH = 4096
+_IDLE_S = 75.0  # between the requests of a connection
+_LOOK_S = 0.05  # how long closing waits at most
+_TYPES = {"json": "application/json", "txt": "text/plain; charset=utf-8"}
+
+
+class DocumentServer:
+    """Serves a folder from threads of its own.
+
+    Args:
+        path: The folder; it may be made later.
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+        head_secs: How long a request may take to come, from its first byte on.
+        most_clients: How many connections it holds; more are hung up on.
+
+    Raises:
+        GatewayUnreachable: It cannot listen there.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        head_secs: float = 10.0,
+        most_clients: int = 512,
+    ) -> None:
+        try:
+            self._server = _Server(path, (host, port), head_secs, most_clients)
+        except OSError as error:
+            way_out = "free it or name another (gateway.http_host, gateway.http_port)"
+            told = f"cannot listen on {host} port {port}: {error.strerror}: {way_out}"
+            raise GatewayUnreachable(told) from error
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_LOOK_S,), daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        """Where it listens, such as `http://127.0.0.1:8320`."""
+        host, port = self._server.server_address[:2]
+        name = f"[{host!s}]" if ":" in str(host) else str(host)
+        return f"http://{name}:{port}"
+
+    def close(self) -> None:
+        """Serve no more."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._server.end_all()
+        self._thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(
+        self, path: Path, address: tuple[str, int], head_secs: float, most_clients: int
+    ) -> None:
+        self.folder = path
+        self.head_secs = head_secs
+        self._most_clients = most_clients
+        self._deadlines: dict[socket.socket, float] = {}
+        if ":" in address[0]:
+            self.address_family = socket.AF_INET6
+        super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Begin with a connection, or close it where there are too many."""
+        if len(self._deadlines) >= self._most_clients:
+            self.shutdown_request(request)
+            return
+        self.allow(request, self.head_secs)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Be done with a connection."""
+        self._deadlines.pop(request, None)
+        super().shutdown_request(request)
+
+    def allow(self, connection: socket.socket, seconds: float) -> None:
+        """Let a connection take so long for what it does next."""
+        self._deadlines[connection] = _now() + seconds
+
+    def service_actions(self) -> None:
+        """Cut connections that take too long, such as those that send a byte now and then."""
+        now = _now()
+        for connection, deadline in list(self._deadlines.items()):
+            if deadline < now:
+                _cut(connection)
+
+    def end_all(self) -> None:
+        """Cut all connections."""
+        for connection in list(self._deadlines):
+            _cut(connection)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that leave in the middle."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "llm-optimizer", ""
+    timeout = _IDLE_S
+    wbufsize = 1 << 16  # an answer in one packet, or its second half waits for the first's receipt
+    server: _Server
+
+    def handle_one_request(self) -> None:
+        """Wait for a request for a while; once it begins it must come soon."""
+        self.server.allow(self.connection, _IDLE_S)
+        if self.rfile.peek(1):  # type: ignore[attr-defined]  # a buffered reader, as the base makes it
+            self.server.allow(self.connection, self.server.head_secs)
+        super().handle_one_request()
+
+    def do_GET(self) -> None:
+        """Answer with a file."""
+        self._answer()
+
+    def do_HEAD(self) -> None:
+        """Answer with what stands before a file."""
+        self._answer()
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what cannot be served in a line, and hang up: nothing after it is trusted."""
+        del explain
+        status = HTTPStatus.METHOD_NOT_ALLOWED if code == HTTPStatus.NOT_IMPLEMENTED else code
+        self.close_connection = True
+        self.request_version = self.protocol_version  # also where the request told none
+        self._send(HTTPStatus(status), f"{message or HTTPStatus(status).phrase}\n".encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Write nothing: each client asks twice a second."""
+
+    def _answer(self) -> None:
+        if self.headers.get("Transfer-Encoding") or self.headers.get("Content-Length", "0") != "0":
+            self.send_error(HTTPStatus.BAD_REQUEST, "a request here has no body")
+            return
+        try:
+            name, content = self._found()
+        except StorageFailed:
+            self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, "the folder cannot be read")
+            return
+        if content is None:
+            self._send(HTTPStatus.NOT_FOUND, b"there is nothing of this name\n")
+            return
+        tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+        kept = {each.strip() for each in self.headers.get("If-None-Match", "").split(",")}
+        is_known = bool(kept & {tag, f"W/{tag}", "*"})
+        status = HTTPStatus.NOT_MODIFIED if is_known else HTTPStatus.OK
+        self._send(status, b"" if is_known else content, tag, _TYPES[name.rpartition(".")[2]])
+
+    def _found(self) -> tuple[str, bytes | None]:
+        """Give the name of what is asked for, and its content; None for nothing."""
+        path = self.path.partition("?")[0]
+        name = unquote(path[1:], errors="replace") if len(path) <= _MOST_PATH else ""
+        if not path.startswith("/") or not SERVED.fullmatch(name):
+            return name, None
+        most = _MOST_INDEX_BYTES if name == INDEX else max(MOST_BYTES, MOST_PROMPT_BYTES)
+        content = files.read(self.server.folder / name, most)
+        if content is not None and len(content) > most:
+            raise StorageFailed(f"{name} has more than {most} bytes")
+        return name, content
+
+    def _send(
+        self, status: HTTPStatus, content: bytes, tag: str = "", kind: str = _TYPES["txt"]
+    ) -> None:
+        self.send_response(status)
+        if tag:
+            self.send_header("ETag", tag)
+            self.send_header("Cache-Control", "no-cache")
+        if status is HTTPStatus.METHOD_NOT_ALLOWED:
+            self.send_header("Allow", "GET, HEAD")
+        if status is not HTTPStatus.NOT_MODIFIED:
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
+            self.send_header("X-Content-Type-Options", "nosniff")
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+
+def _now() -> float:
+    return time.monotonic()  # noqa: TID251 - an edge: connections end by it
+
+
+def _cut(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:  # it has gone already
+        return

@@ -1,0 +1,127 @@
+"""Where documents are followed from: a folder, or a server of one."""
+
+from __future__ import annotations
+
+import http.client
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+from connectors.documents import files
+from connectors.documents.rules import MOST_BYTES
+from optimizer.errors import GatewayUnreachable, SettingsInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+_TIMEOUT_S = 5.0
+
+
+class Fetched(NamedTuple):
+    """What stands under a name.
+
+    Attributes:
+        tag: Tells this content from any other one; None where nothing is there.
+        data: The content; None where it is still the one of the tag that was known.
+    """
+
+    tag: Hashable
+    data: bytes | None
+
+
+NOTHING = Fetched(None, None)
+
+
+class Source(Protocol):
+    """Gives files by their name in a folder of documents."""
+
+    def fetch(self, name: str, known: Hashable = None, most: int = MOST_BYTES) -> Fetched:
+        """Give a file, or tell that it is still the one that is known.
+
+        Raises:
+            GatewayUnreachable: It cannot be said.
+        """
+
+    def close(self) -> None:
+        """Let go of what it holds; it is taken up again when something is fetched."""
+
+
+def source_of(place: str | Path) -> Source:
+    """Give the source at a place: a folder, or `http://` or `https://` and a host."""
+    text = str(place)
+    if text.startswith(("http://", "https://")):
+        return ServerSource(text)
+    return FolderSource(Path(place))
+
+
+class FolderSource:
+    """Follows a folder; a file is another one when it was replaced, or written to."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def fetch(self, name: str, known: Hashable = None, most: int = MOST_BYTES) -> Fetched:
+        """Give a file, or tell that it is still the one that is known."""
+        path = self._path / name
+        try:
+            stat = path.stat()
+            tag = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+            data = None if tag == known else files.read_up_to(path, most)
+        except (FileNotFoundError, NotADirectoryError):
+            return NOTHING
+        except OSError as error:
+            raise GatewayUnreachable(f"{path}: {error.strerror}") from error
+        return Fetched(tag, data)
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+
+class ServerSource:
+    """Follows a server; one connection, kept open.
+
+    Raises:
+        SettingsInvalid: The address is none.
+    """
+
+    def __init__(self, address: str) -> None:
+        parts = urlsplit(address)
+        if not parts.hostname or parts.query or parts.fragment:
+            raise SettingsInvalid([f"{address!r} is no address: must be such as http://host:8080"])
+        kind = (
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        )
+        self._address = address.rstrip("/")
+        self._root = parts.path.rstrip("/")
+        self._connection = kind(parts.hostname, parts.port, timeout=_TIMEOUT_S)
+
+    def fetch(self, name: str, known: Hashable = None, most: int = MOST_BYTES) -> Fetched:
+        """Give a file, or tell that it is still the one that is known."""
+        headers = {} if known is None else {"If-None-Match": str(known)}
+        try:
+            # A percent sign belongs to the file's name.
+            self._connection.request(
+                "GET", f"{self._root}/{name.replace('%', '%25')}", None, headers
+            )
+            answer = self._connection.getresponse()
+            data = answer.read(most + 1)
+            if len(data) > most or not answer.isclosed():
+                self.close()  # what is left of the answer is nobody's
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise GatewayUnreachable(f"{self._address}: {error}") from error
+        return self._told(answer, known, data)
+
+    def _told(self, answer: http.client.HTTPResponse, known: Hashable, data: bytes) -> Fetched:
+        match answer.status:
+            case 200:
+                return Fetched(answer.headers.get("ETag"), data)
+            case 304 if known is not None:
+                return Fetched(known, None)
+            case 404:
+                return NOTHING
+        raise GatewayUnreachable(f"{self._address} answered {answer.status}")
+
+    def close(self) -> None:
+        """Close the connection; it is opened again when something is fetched."""
+        self._connection.close()
