@@ -86,19 +86,6 @@ class Folder:
             self._write(document, body, prompts)
         return is_new
 
-    def remove(self, route: str) -> None:
-        """Take away all there is of a route, its history too.
-
-        Raises:
-            StorageFailed: It cannot be written to.
-        """
-        with files.locked(self.path):
-            for name in (file_of(LEASES, route), file_of(CURRENT, route)):
-                files.remove(self.path / name)
-            for revision in self.versions(route):
-                files.remove(self.path / f"{history_of(route)}/{revision}.json")
-            self._enter(route, None)
-
     def opened(self, route: str) -> Opened | None:
         """Give what is in force on a route; None for nothing.
 
@@ -187,7 +174,7 @@ class Folder:
             path = self.path / name
             if files.read(path, max(MOST_BYTES, MOST_PROMPT_BYTES)) != content:
                 files.put(path, content)
-        self._enter(document.route, Opened(document, body))
+        self._enter(Opened(document, body))
         for revision in self.versions(document.route)[: -self._kept]:
             files.remove(self.path / f"{history_of(document.route)}/{revision}.json")
 
@@ -200,16 +187,16 @@ class Folder:
         yield f"{history_of(document.route)}/{document.revision}.json", data
         yield file_of(CURRENT, document.route), data
 
-    def _enter(self, route: str, opened: Opened | None) -> None:
-        """Tell of a route's document in the index, or that there is none."""
+    def _enter(self, opened: Opened) -> None:
+        """Tell of a document in the index."""
         before: list[dict[str, Any]] | None
         try:
             known = before = self.index()
         except DocumentInvalid:
             known, before = self._told_anew(), None
-        entries = [] if opened is None else [_entry(opened)]
-        others = [each for each in known if each["route"] != route]
-        documents = sorted([*others, *entries], key=lambda each: str(each["route"]))
+        entry = _entry(opened)
+        others = [each for each in known if each["route"] != entry["route"]]
+        documents = sorted([*others, entry], key=lambda each: str(each["route"]))
         if documents != before:
             self._put_index(documents)
 

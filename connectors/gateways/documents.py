@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from connectors.documents.leases import Lease
+from connectors.documents.parsing import Opened
 from connectors.documents.proofs import digest_of
+from connectors.documents.rendering import body_of
 from connectors.journal import note
 from connectors.mixes import mix_of, reverted
 from optimizer.documents import Unit
@@ -26,15 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from connectors.documents.folder import Folder
-    from connectors.documents.parsing import Opened
     from optimizer.documents import Document
 
 
 class DocumentGateway:
     """Implements `ports.Gateway` over a folder.
 
-    A step that is leased holds by two files: its document and its lease. The document comes first,
-    so between the two its incumbent serves all.
+    A step that is leased holds by two files: its document and its lease. The lease comes first, so
+    whoever finds the document finds its lease too.
 
     Args:
         folder: Where documents are published.
@@ -90,9 +91,9 @@ class DocumentGateway:
             # What is damaged is no revision to expect; an older one is refused all the same. What
             # is there already is published again, which finishes what broke off.
             is_damaged = opened is None and expected == 0
-            self._folder.publish(document, None if is_damaged else expected)
-            if document.leased and not self._is_leased(document):
-                self.renew(document.route, document.revision)
+            needs_lease = document.leased and not self._is_leased(document)
+            lease = self._lease_for(Opened(document, body_of(document))) if needs_lease else None
+            self._folder.publish(document, None if is_damaged else expected, lease)
 
     def observe(self, route: str) -> Mapping[str, int | None]:  # noqa: ARG002 - the port's
         """Tell that nobody knows what those who follow the folder run."""
@@ -149,8 +150,11 @@ class DocumentGateway:
             return None
 
     def _give(self, opened: Opened, *, returned: bool = False) -> None:
+        self._folder.renew(self._lease_for(opened, returned=returned))
+
+    def _lease_for(self, opened: Opened, *, returned: bool = False) -> Lease:
         now = datetime.fromtimestamp(self._clock() // 1000 / 1e6, UTC)
-        lease = Lease(
+        return Lease(
             route=opened.document.route,
             revision=opened.document.revision,
             document=digest_of(opened.body),
@@ -158,7 +162,6 @@ class DocumentGateway:
             until=now if returned else now + self._lease,
             returned=returned,
         )
-        self._folder.renew(lease)
 
 
 @contextmanager

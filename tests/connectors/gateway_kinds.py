@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from connectors.documents.folder import Folder
+from connectors.documents.leases import Lease
 from connectors.gateways.documents import DocumentGateway
 from connectors.gateways.faults import Faults
 from connectors.gateways.memory import MemoryGateway
@@ -76,11 +77,13 @@ class BreakingFolder(Folder):
 
     is_full = False
 
-    def publish(self, document: Document, expected: int | None = None) -> bool:
+    def publish(
+        self, document: Document, expected: int | None = None, lease: Lease | None = None
+    ) -> bool:
         if self.is_full:
             self.is_full = False
             raise StorageFailed("current: No space left on device")
-        return super().publish(document, expected)
+        return super().publish(document, expected, lease)
 
 
 def of_documents(folder: Path) -> Trial:

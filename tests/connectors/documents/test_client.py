@@ -168,7 +168,8 @@ def test_what_cannot_be_believed_changes_nothing(following, folder: Folder, what
 def test_a_document_that_is_gone_is_followed_still(following, folder: Folder) -> None:
     folder.publish(AT_REST)
     client = following()
-    folder.remove(ROUTE)
+    with folder.held():
+        folder.withdraw(ROUTE)
     client.refresh()
     assert client.choose(ROUTE, "someone").revision == 7
 

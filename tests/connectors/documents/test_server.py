@@ -60,7 +60,7 @@ def say(server: DocumentServer, data: bytes) -> bytes:
     answer = b""
     with (
         socket.create_connection((host, int(port)), timeout=10) as connection,
-        suppress(ConnectionError),  # it hangs up on what it will not read
+        suppress(OSError),  # it hangs up on what it will not read
     ):
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
