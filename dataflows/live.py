@@ -20,10 +20,12 @@ from connectors.journal import note, open_journal
 from connectors.publisher import Publisher
 from connectors.recordings import RecordingReader, RecordingWriter
 from connectors.recordings.retention import Retention
+from dataflows import actuate
 from dataflows.ingest import RecordingSource
-from dataflows.optimize import Job, execute, stop_on_signals
+from dataflows.optimize import Job, execute
 from dataflows.recovery import begun_with, recovery_at
 from dataflows.sources import Sources
+from dataflows.stopping import stop_on_signals
 from optimizer.errors import SettingsInvalid
 from optimizer.observe.columns import DeadLetter
 from optimizer.observe.observer import Ledger
@@ -49,6 +51,7 @@ def command(options: argparse.Namespace) -> int:
         console = stack.enter_context(Console(options.output, options.windows))
         source = _source(stack, settings, data, stop)
         publisher = open_publisher(stack, settings, data, partial(_watch, console, set()))
+        actuate.beside(stack, settings)
         note("info", "job_started", input=inputs, data_dir=data)
         if source.partitions:  # none when told to stop while it waited for a topic
             recovery = data / "recovery"

@@ -31,9 +31,17 @@ def _record(options: argparse.Namespace) -> int:
     return record.command(options)
 
 
+def _actuate(options: argparse.Namespace) -> int:
+    from dataflows import actuate  # noqa: PLC0415 - what it needs is loaded when needed
+
+    return actuate.command(options)
+
+
 def main() -> int:
     """Run the command line."""
-    return cli.main(sys.argv[1:], cli.Jobs(run=_run, replay=_replay, record=_record))
+    return cli.main(
+        sys.argv[1:], cli.Jobs(run=_run, replay=_replay, record=_record, actuate=_actuate)
+    )
 
 
 if __name__ == "__main__":

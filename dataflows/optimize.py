@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -30,7 +28,6 @@ from optimizer.observe.observer import EDGE
 from optimizer.windows import WindowSummary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from connectors.publisher import Publisher
@@ -95,21 +92,6 @@ def execute(job: Job) -> None:
         state = recovery_at(job.recovery, job.settings.stream.shard_groups)
         with closing(SqliteVault(job.recovery / "pieces.db")) as vault:
             cli_main(build(job, vault), epoch_interval=interval, recovery_config=state)
-
-
-@contextmanager
-def stop_on_signals() -> Iterator[threading.Event]:
-    """Let SIGTERM and SIGINT drain the job: it takes a snapshot, then ends; nothing is repeated."""
-    stop = threading.Event()
-    usual = {
-        number: signal.signal(number, lambda *_: stop.set())
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield stop
-    finally:
-        for number, handler in usual.items():
-            signal.signal(number, handler)
 
 
 class PublisherSink(FixedPartitionedSink[Any, bytes]):

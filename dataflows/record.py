@@ -17,8 +17,8 @@ from connectors.prices import open_prices
 from connectors.recordings import Manifest, RecordingWriter, open_reader
 from connectors.recordings.columns import write_columns
 from connectors.recordings.condensing import Condenser, Listening, Watched
-from dataflows.optimize import stop_on_signals
 from dataflows.parts import rules_of
+from dataflows.stopping import stop_on_signals
 from optimizer.observe.columns import RecordKind
 from optimizer.observe.observer import Observer
 from optimizer.observe.partition import Partition

@@ -17,8 +17,9 @@ from connectors.recordings import open_reader
 from dataflows.begun import check_begun
 from dataflows.ingest import RecordingSource
 from dataflows.live import open_publisher
-from dataflows.optimize import Job, execute, stop_on_signals
+from dataflows.optimize import Job, execute
 from dataflows.recovery import recovery_at, unfinished
+from dataflows.stopping import stop_on_signals
 from optimizer.errors import NotFound, OptimizerError, SettingsInvalid
 
 if TYPE_CHECKING:

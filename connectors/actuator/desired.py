@@ -52,6 +52,7 @@ class Desired:
             self._take(_Said._make(said), from_json(Document, said[-1]))
         places = state.rows("SELECT position FROM place WHERE topic = ?", DOCUMENTS)
         self._next = self._kept = places[0][0] if places else 0
+        self._is_resumed = True
 
     def catch_up(self) -> set[str]:
         """Read the log to its end; give the routes that have a newer document now.
@@ -59,8 +60,9 @@ class Desired:
         Raises:
             StorageFailed: The log cannot be read.
         """
-        if self._next > self._log.end(DOCUMENTS):
+        if self._is_resumed and self._next > self._log.end(DOCUMENTS):
             self._next = 0  # it was begun anew
+        self._is_resumed = False
         news: set[str] = set()
         while entries := self._log.read(DOCUMENTS, self._next, _AT_ONCE):
             for entry in entries:

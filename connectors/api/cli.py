@@ -17,6 +17,7 @@ from connectors.api.arguments import (
     speed,
 )
 from connectors.api.dead_letter_arguments import add_dead_letters
+from connectors.api.gateway_arguments import add_actuate, add_gateway
 from connectors.api.record_arguments import add_record
 from optimizer.errors import OptimizerError, SettingsInvalid
 
@@ -36,6 +37,7 @@ class Jobs(NamedTuple):
     run: Command
     replay: Command
     record: Command
+    actuate: Command
 
 
 def main(arguments: Sequence[str], jobs: Jobs) -> int:
@@ -105,6 +107,8 @@ def _parser(jobs: Jobs) -> argparse.ArgumentParser:
     _add_decisions(commands)
     _add_plan(commands)
     add_dead_letters(commands)
+    add_actuate(commands, jobs.actuate)
+    add_gateway(commands)
     _add_config(commands)
     return parser
 

@@ -152,9 +152,8 @@ def runs(trial: Trial, gateway: Gateway, document: Document) -> str:
         if any((revision or 0) > document.revision for revision in seen.values()):
             raise Broken(f"a replica tells of what nobody wrote: {dict(seen)}")
         if all(revision in (None, document.revision) for revision in seen.values()):
-            untold = sum(revision is None for revision in seen.values())
-            took = f"{len(seen)} replicas, after {look * trial.patience_s / _LOOKS:g} s"
-            return f"{took}; {untold} do not tell" if untold else took
+            told = sum(revision is not None for revision in seen.values())
+            return f"{told} of {len(seen)} tell, after {look * trial.patience_s / _LOOKS:g} s"
         trial.wait(trial.patience_s / _LOOKS)
     raise Broken(f"after {trial.patience_s:g} s replicas run {dict(seen)}")
 

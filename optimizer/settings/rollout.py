@@ -138,12 +138,11 @@ class GatewaySettings:
             "Nothing, a gateway in memory to try things, or documents that gateways and clients "
             "follow as files and over HTTP",
             Choice(GatewayKind),
-            later=True,
         ),
     )
     documents_dir: str = field(
         default="documents",
-        metadata=knob("Folder that documents are published to", Text(), later=True),
+        metadata=knob("Folder that documents are published to", Text()),
     )
     http_host: str = field(
         default="127.0.0.1",
@@ -167,7 +166,6 @@ class GatewaySettings:
             Text(pattern=r"[0-9a-fA-F]{64}", rule="64 hexadecimal digits"),
             null=True,
             secret=True,
-            later=True,
         ),
     )
     lease_secs: int = field(
@@ -176,6 +174,5 @@ class GatewaySettings:
             "How long a step of a rollout holds when nobody renews it",
             Number(least=30, most=DAY_SECS, whole=True),
             unit="s",
-            later=True,
         ),
     )

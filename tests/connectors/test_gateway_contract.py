@@ -33,6 +33,8 @@ def test_a_gateway_does_all_that_is_asked_of_it_and_the_checks_leave_nothing_beh
     results = {one.name: (one.outcome, one.detail) for one in run(trial)}
     assert list(trial.open().routes()) == []
     assert len(results) == len(CHECKS)
+    if not trial.open().capabilities().tells_replicas:
+        assert results.pop("replicas_follow")[0] is Outcome.CANNOT
     assert {name: told for name, told in results.items() if told[0] is not Outcome.HELD} == {}
 
 

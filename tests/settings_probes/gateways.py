@@ -1,0 +1,79 @@
+"""Keys of the gateway: what the actuator beside a run makes of a document in the log."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import ExitStack, chdir, closing
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from connectors.api.opening import open_log
+from connectors.codecs import cloud_event, to_json
+from connectors.inputs import INPUTS
+from connectors.publisher import DOCUMENTS
+from dataflows.actuate import beside
+from optimizer.settings import GatewayKind
+from tests.connectors.acting import ROUTE, a_document
+from tests.settings_probes.probe import Probe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from optimizer.settings import Settings
+
+PATIENCE_S = 20
+CURRENT, LEASE = f"documents/current/{ROUTE}.json", f"documents/leases/{ROUTE}.json"
+
+
+def published(names: Iterable[str], settings: Settings) -> list[Any]:
+    """Give what these files hold once a leased step was brought to the gateway; None for none."""
+    with TemporaryDirectory() as folder, chdir(folder), ExitStack() as stack:
+        log = stack.enter_context(closing(open_log(settings.database.connection_string)))
+        event = cloud_event(a_document(1, leased=True), "svc")
+        log.append(DOCUMENTS, [(ROUTE, to_json(event))])
+        with ExitStack() as running:
+            beside(running, settings)
+            until = time.monotonic() + PATIENCE_S  # noqa: TID251 - a real thread
+            while settings.gateway.kind is not GatewayKind.NONE and not log.end(INPUTS):
+                assert time.monotonic() < until  # noqa: TID251
+                time.sleep(0.01)
+        found = (Path(name) for name in names)
+        return [json.loads(path.read_bytes()) if path.exists() else None for path in found]
+
+
+def are_there(names: Iterable[str], settings: Settings) -> list[bool]:
+    return [content is not None for content in published(names, settings)]
+
+
+def is_signed(settings: Settings) -> list[bool]:
+    return ["ed25519" in content["proof"] for content in published((CURRENT, LEASE), settings)]
+
+
+def lease_length_s(settings: Settings) -> float:
+    (lease,) = published([LEASE], settings)
+    begun, until = (datetime.fromisoformat(lease[name]) for name in ("issued_at", "until"))
+    return (until - begun).total_seconds()
+
+
+GIVEN = {"gateway": {"kind": "documents"}}
+PROBES = (
+    Probe(
+        "gateway.kind",
+        ("none", "memory"),
+        partial(are_there, ["data/gateway.json", CURRENT]),
+        ([False, False], [True, False]),
+    ),
+    Probe(
+        "gateway.documents_dir",
+        ("documents", "elsewhere"),
+        partial(are_there, [CURRENT, CURRENT.replace("documents", "elsewhere")]),
+        ([True, False], [False, True]),
+        GIVEN,
+    ),
+    Probe("gateway.signing_key", (None, "5e" * 32), is_signed, ([False] * 2, [True] * 2), GIVEN),
+    Probe("gateway.lease_secs", (30, 900), lease_length_s, (30, 900), GIVEN),
+)
