@@ -28,7 +28,8 @@ SHARE_OF_SLOW = 0.05  # most calls beyond a latency limit, and those above the i
 _LEAST_ERROR_LIMIT = 0.05
 _LEAST_LATENCY_LIMIT_MS = 3000.0
 _TIMES_INCUMBENT = 3.0
-_LEAST_GRACE_S = 30.0
+_FOLLOWING_SECS = 15.0  # in which gateways follow a document that is out
+_TICK_SECS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +149,7 @@ def terms_of(
         history_error_rate=incumbent.error_rate,
         slow_bucket=_bucket(incumbent.latency_p95_ms),
         first_look_secs=incumbent.latency_p99_ms / 1e3,
-        grace_secs=_LEAST_GRACE_S,
+        grace_secs=_grace_secs(settings, incumbent),
         wander_sd=rollout.provider_noise_sd if other_provider else 0.0,
         max_error_share=_error_limit(rollout.max_error_rate_pct, incumbent),
         limit_bucket=_limit_bucket(rollout.max_latency_ms, incumbent),
@@ -179,6 +180,16 @@ def _gates(
         for metric in METRICS
         if told[metric]
     )
+
+
+def _grace_secs(settings: Settings, incumbent: Incumbent) -> float:
+    """Give the time, of events, in which calls may rightly follow the older document.
+
+    A document that is decided at an instant is out when the watermark has passed it. Calls that
+    began before gateways followed it have ended by twice the incumbent's p99, but for very few.
+    """
+    out_secs = settings.stream.allowed_disorder_secs + _TICK_SECS
+    return out_secs + _FOLLOWING_SECS + 2 * incumbent.latency_p99_ms / 1e3
 
 
 def _error_limit(given_pct: float | None, incumbent: Incumbent) -> float:
