@@ -37,11 +37,17 @@ def _actuate(options: argparse.Namespace) -> int:
     return actuate.command(options)
 
 
+def _play(options: argparse.Namespace) -> int:
+    from dataflows import failures, looping  # noqa: PLC0415 - what it needs is loaded when needed
+
+    with failures.explained():
+        return looping.command(options)
+
+
 def main() -> int:
     """Run the command line."""
-    return cli.main(
-        sys.argv[1:], cli.Jobs(run=_run, replay=_replay, record=_record, actuate=_actuate)
-    )
+    jobs = cli.Jobs(run=_run, replay=_replay, record=_record, actuate=_actuate, play=_play)
+    return cli.main(sys.argv[1:], jobs)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from connectors.api.arguments import (
 from connectors.api.dead_letter_arguments import add_dead_letters
 from connectors.api.gateway_arguments import add_actuate, add_gateway
 from connectors.api.record_arguments import add_record
+from connectors.api.simulate_arguments import add_simulate
 from optimizer.errors import OptimizerError, SettingsInvalid
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Jobs(NamedTuple):
     replay: Command
     record: Command
     actuate: Command
+    play: Command
 
 
 def main(arguments: Sequence[str], jobs: Jobs) -> int:
@@ -103,7 +105,7 @@ def _parser(jobs: Jobs) -> argparse.ArgumentParser:
     _add_replay(commands, jobs.replay)
     add_record(commands, jobs.record)
     _add_import(commands)
-    _add_simulate(commands)
+    add_simulate(commands, jobs.play)
     _add_decisions(commands)
     _add_plan(commands)
     add_dead_letters(commands)
@@ -156,15 +158,6 @@ def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         default="auto",
         help="what the files hold; else JSON tells it by its keys, other files by their names",
     )
-
-
-def _add_simulate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = add_command(
-        commands, "simulate", _simulate, "write a world's telemetry as a recording"
-    )
-    parser.add_argument("world", metavar="WORLD", help="a world file, or `demo`")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to make")
-    parser.add_argument("--force", action="store_true", help="replace the folder if it is there")
 
 
 def _add_decisions(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -245,12 +238,6 @@ def _import(options: argparse.Namespace) -> int:
     from connectors.api import recording  # noqa: PLC0415 - only this command needs it
 
     return recording.import_files(options)
-
-
-def _simulate(options: argparse.Namespace) -> int:
-    from connectors.api import recording  # noqa: PLC0415 - only this command needs it
-
-    return recording.simulate(options)
 
 
 def _plan(options: argparse.Namespace) -> int:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from connectors.recordings.manifest import NAME as MANIFEST
 from optimizer.errors import RecordingInvalid
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -34,3 +37,26 @@ def new_folder(folder: Path, *, force: bool | None = None) -> Path:
         if not (folder / MANIFEST).exists():
             raise RecordingInvalid(f"{folder}: is no recording: --force replaces recordings only")
     return folder
+
+
+@contextmanager
+def whole_folder(out: Path) -> Iterator[Path]:
+    """Give a folder to write to; it becomes `out` at the end, in place of what is there, or never.
+
+    Args:
+        out: A folder that may be made or replaced, as `new_folder` found.
+
+    Raises:
+        RecordingInvalid: It cannot be written.
+    """
+    unfinished = out.with_name(f".{out.name}.simulating")
+    try:
+        shutil.rmtree(unfinished, ignore_errors=True)  # of one that was killed
+        yield unfinished
+        if out.exists():
+            shutil.rmtree(out)
+        unfinished.replace(out)
+    except OSError as error:
+        raise RecordingInvalid(f"{out}: {error.strerror}: name another folder") from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from connectors.api.new_folders import new_folder
+from connectors.api.new_folders import new_folder, whole_folder
 from connectors.api.progress import Progress
 from connectors.record_times import latest_ns
 from connectors.recordings import importing
 from connectors.worlds import write
-from optimizer.errors import NotFound, RecordingInvalid
+from optimizer.errors import NotFound
 from optimizer.observe.columns import RecordKind
 
 if TYPE_CHECKING:
@@ -57,27 +56,30 @@ def import_files(options: argparse.Namespace) -> int:
     return 0
 
 
-def simulate(options: argparse.Namespace) -> int:
-    """Write a world's telemetry as a recording; it is there when all is written, or not at all."""
-    world = DEMO if options.world == "demo" else Path(options.world)
+def world_file(name: str) -> Path:
+    """Find a world file.
+
+    Raises:
+        NotFound: There is none.
+    """
+    world = DEMO if name == "demo" else Path(name)
     if not world.exists():
         raise NotFound(f"{world}: no such world file; `demo` names the one that ships")
+    return world
+
+
+def simulate(options: argparse.Namespace) -> int:
+    """Write a world's telemetry as a recording; it is there when all is written, or not at all."""
+    world = world_file(options.world)
     out = new_folder(options.out, force=options.force)
-    unfinished = out.with_name(f".{out.name}.simulating")
     progress = Progress()
     try:
-        shutil.rmtree(unfinished, ignore_errors=True)  # of one that was killed
-        summary = write(
-            world, unfinished, lambda share: progress.tell(f"writing {out}: {share:.0%}")
-        )
-        if out.exists():
-            shutil.rmtree(out)
-        unfinished.replace(out)
-    except OSError as error:
-        raise RecordingInvalid(f"{out}: {error.strerror}: name another folder") from error
+        with whole_folder(out) as folder:
+            summary = write(
+                world, folder, lambda share: progress.tell(f"writing {out}: {share:.0%}")
+            )
     finally:
         progress.clear()
-        shutil.rmtree(unfinished, ignore_errors=True)
     sys.stdout.write(
         f"{options.out}: {summary.calls:,} calls from {summary.start:%Y-%m-%d %H:%M} to "
         f"{summary.end:%Y-%m-%d %H:%M}, {summary.incidents} incidents planted (truth.json)\n"

@@ -53,6 +53,11 @@ class Steering:
         self._slots: dict[tuple[str, int], int] = {}  # by salt and unit
         self._served = 0  # calls that were assigned, of those made
 
+    @property
+    def replicas(self) -> int:
+        """How many replicas follow; the number of one beyond them names one that is never stale."""
+        return self._following.replicas
+
     def publish(self, document: Document, at_ns: int) -> None:
         """Take a document that came out; one that is not newer than the last changes nothing.
 

@@ -131,6 +131,47 @@ def test_only_recordings_are_replaced_and_only_when_asked(shell: Shell, world: s
     assert shell("simulate", world, "--out", "made", "--force").code == 0
 
 
+def test_a_loop_is_played_told_kept_and_verified(shell: Shell, world: str) -> None:
+    done = shell("simulate", world, "--loop", "--out", "made", "--verify", "--page", "page.html")
+    assert done.code == 0
+    assert "world: 2 min from 2026-03-02 06:00, seed 0" in done.output
+    assert "outputs, the same byte for byte" in done.output
+    assert "look at it:  made/loop.html\nlook at it:  page.html\nreplay it:" in done.output
+    made = shell.folder / "made"
+    (report,) = json.loads((made / "loop.json").read_bytes())
+    assert report["routes"][0]["courses"][0]["name"] == "optimizer"
+    assert (made / "loop.html").read_text() == (shell.folder / "page.html").read_text()
+    assert (made / "said.jsonl").exists()
+    assert shell("replay", "made", "--windows", "1m").code == 0
+
+
+def test_a_loop_tells_programs_what_it_came_to_and_keeps_nothing(shell: Shell, world: str) -> None:
+    done = shell("simulate", world, "--loop", "--output", "json", "--seeds", "2")
+    assert (done.code, done.errors) == (0, "")
+    assert [report["seed"] for report in json.loads(done.output)] == [0, 1]
+    assert sorted(path.name for path in shell.folder.iterdir()) == [world]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "--out names no folder: a recording needs one; --loop does without"),
+        (("--out", "x", "--verify"), "--verify is of a loop: add --loop, or leave it out"),
+        (("--out", "x", "--seeds", "2"), "--seeds is of a loop: add --loop, or leave it out"),
+        (("--out", "x", "--page", "p"), "--page is of a loop: add --loop, or leave it out"),
+        (("--out", "x", "--output", "json"), "--output json tells what a loop came to"),
+        (("--loop", "--verify"), "--verify needs --out: the folder that the recording is kept in"),
+    ],
+)
+def test_options_that_would_change_nothing_are_refused(
+    arguments: tuple[str, ...], told: str, shell: Shell, world: str
+) -> None:
+    done = shell("simulate", world, *arguments)
+    assert (done.code, done.output) == (2, "")
+    assert told in done.errors
+    assert sorted(path.name for path in shell.folder.iterdir()) == [world]
+
+
 def test_a_world_that_is_not_there_is_told(shell: Shell) -> None:
     done = shell("simulate", "nowhere.yaml", "--out", "made")
     assert (done.code, done.output) == (1, "")

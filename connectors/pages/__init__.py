@@ -1,0 +1,1 @@
+"""Pages: one HTML file each, whole in itself, without scripts and without the network."""

@@ -1,0 +1,83 @@
+"""A played loop in a few lines, for the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from connectors.api.rendering import as_table
+from connectors.pages.loop_words import (
+    episode_words,
+    money,
+    percent,
+    quality_words,
+    saved_words,
+    seconds_words,
+    statuses,
+)
+from optimizer.simulate.courses import INCUMBENT, OPTIMIZER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from connectors.worlds.loop_report import LoopReport, RouteReport
+    from optimizer.simulate.courses import Course
+
+_HEAD = ("", "cost", "saved", "errors", "latency", "quality", "bad-arm calls", "their cost")
+
+
+def loop_text(reports: Sequence[LoopReport]) -> str:
+    """Say what a loop came to, by route.
+
+    Args:
+        reports: One a seed, at least one; with several, the ranges over them are told too.
+    """
+    report = reports[0]
+    length = seconds_words((report.end - report.start).total_seconds())
+    lines = [f"{report.world}: {length} from {report.start:%Y-%m-%d %H:%M}, seed {report.seed}"]
+    for place, route in enumerate(report.routes):
+        lines += ["", *_route(route)]
+        if len(reports) > 1:
+            lines += _over([each.routes[place] for each in reports])
+    return "\n".join(lines)
+
+
+def _route(route: RouteReport) -> Iterator[str]:
+    counts = statuses(route.decisions)
+    yield (
+        f"{route.route}: {counts['tried']} candidates tried, {counts['promoted']} promoted, "
+        f"{counts['rolled_back']} rolled back, {len(route.documents)} documents"
+    )
+    usual = next(one for one in route.courses if one.name == INCUMBENT)
+    yield as_table(_HEAD, [_row(one, usual) for one in route.courses])
+    names = [arm.name for arm in route.arms]
+    for course in route.courses:
+        if course.name == OPTIMIZER:
+            for one in course.episodes:
+                yield f"met a bad arm: {episode_words(one, names[one.arm])}"
+
+
+def _row(course: Course, usual: Course) -> tuple[str, ...]:
+    total = course.total
+    return (
+        course.name,
+        money(total.cost_usd),
+        "" if course is usual else saved_words(course, usual),
+        percent(total.error_rate),
+        "" if total.latency_ms is None else f"{total.latency_ms:,.0f} ms",
+        "" if total.quality is None else quality_words(total.quality),
+        f"{course.bad_calls:,}",
+        money(course.bad_cost_usd),
+    )
+
+
+def _over(routes: Sequence[RouteReport]) -> Iterator[str]:
+    """Say how a route's figures range over seeds."""
+    ours = [one for route in routes for one in route.courses if one.name == OPTIMIZER]
+    saved = [one.saved_usd for one in ours]
+    bad = [one.bad_calls for one in ours]
+    promoted = sum(statuses(route.decisions)["promoted"] for route in routes)
+    undone = sum(statuses(route.decisions)["rolled_back"] for route in routes)
+    yield (
+        f"{len(routes)} seeds: saved {money(min(saved))} to {money(max(saved))}, bad-arm calls "
+        f"{min(bad):,} to {max(bad):,}, {promoted} promoted, {undone} rolled back"
+    )
