@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from optimizer.errors import InvalidEvent
-from optimizer.events import Alert, Report, Score, nanoseconds
+from optimizer.events import Alert, Order, Report, Score, nanoseconds
 from optimizer.observe.figures import MAX_END_NS
 from optimizer.observe.words import MAX_REVISION, SLOTS
 
@@ -27,7 +27,7 @@ def check_bounds(event: FeedbackEvent) -> None:
         case Score(slot=slot, revision=revision):
             _check("slot", slot, -1, SLOTS - 1)
             _check("revision", revision, 0, MAX_REVISION - 1)
-        case Report(revision=revision):
+        case Report(revision=revision) | Order(revision=int() as revision):
             _check("revision", revision, 0, MAX_REVISION - 1)
         case Alert(samples=samples):
             _check("samples", samples, 0, MAX_SAMPLES)

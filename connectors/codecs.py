@@ -24,11 +24,12 @@ import msgspec
 from connectors import schemas
 from connectors.alerts import check_alert
 from connectors.bounds import check_bounds
+from connectors.orders import check_order
 from connectors.reports import check_report
 from optimizer.decisions import OptimizationDecision
 from optimizer.documents import Document
 from optimizer.errors import DecodeFailed, InvalidEvent
-from optimizer.events import Alert, CloudEvent, FeedbackEvent, Order, OrderAction, Report, Score
+from optimizer.events import Alert, CloudEvent, FeedbackEvent, Order, Report, Score
 from optimizer.findings import NAMESPACE, Finding
 from optimizer.rollouts import RolloutProgress
 from optimizer.windows import WindowSummary
@@ -166,8 +167,8 @@ def check_event(event: FeedbackEvent) -> None:
     """Refuse an event that contradicts itself.
 
     Raises:
-        InvalidEvent: A score outside [0, 1], an alert or report as `check_alert` or `check_report`
-            refuses it, or a rejection that does not say of what.
+        InvalidEvent: A score outside [0, 1]; an alert, order or report as `check_alert`,
+            `check_order` or `check_report` refuses it.
     """
     match event.data:
         case Score(value=value) if not 0 <= value <= 1:
@@ -176,8 +177,8 @@ def check_event(event: FeedbackEvent) -> None:
             check_alert(event, event.data)
         case Report():
             check_report(event, event.data)
-        case Order(action=OrderAction.REJECT, decision_id=""):
-            raise InvalidEvent('FeedbackEvent: data.decision_id is "": a rejection names one')
+        case Order():
+            check_order(event, event.data)
 
 
 def plain(value: object) -> Any:

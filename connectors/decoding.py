@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from connectors.codecs import read_event
+from connectors.commands import concern_all
 from connectors.judged import load_judgements
 from connectors.otlp import OtlpDecoder
 from connectors.otlp.evaluations import EvaluationReader
@@ -39,6 +40,7 @@ class RecordDecoder:
         source = settings.source(partition)
         claims = claims_of(settings, source)
         self._source = source
+        self._for_all = concern_all(settings, partition)
         links = Links[settings.attribution.index.name]
         self._spans = OtlpDecoder(settings, prices, source.tenant, links, claims)
         self._outside = OutsideReader(settings, source, self._spans)
@@ -66,7 +68,7 @@ class RecordDecoder:
             case RecordKind.METRICS:
                 return self._metrics.decode(body)
             case RecordKind.SCORE | RecordKind.ALERT | RecordKind.ORDER | RecordKind.REPORT:
-                return told(owned(read_event(body), self._source), body)
+                return told(owned(read_event(body), self._source, for_all=self._for_all), body)
             case RecordKind.LOGS:
                 return self._evaluations.decode(body)
             case RecordKind.JUDGED | RecordKind.POINTED:

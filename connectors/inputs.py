@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from optimizer.ports import Log
 
 INPUTS = "llm.optimizer.inputs"
+COMMANDS = frozenset({RecordKind.ORDER, RecordKind.REPORT})
 _AT_ONCE = 200
 _KINDS = {kind.value: kind for kind in RecordKind}
 _WITHOUT_BYTES = {RecordKind.HEARTBEAT, RecordKind.IDLE, RecordKind.END, RecordKind.COLUMNS}
@@ -87,7 +88,9 @@ def partition_of(record: Record, followed: str) -> str:
     """Name the partition that takes a record in where one source is followed.
 
     What that source says, and what nobody can read, goes to its own partition: there a call that
-    came before is known again. Any other keeps the partition it names, and with it its tenant.
+    came before is known again. Any other keeps the partition it names, and with it its tenant; so
+    do the installation's own commands, which concern all tenants.
     """
     source = source_of(record.partition)
-    return followed if source in {followed, INPUTS} else record.partition
+    is_command = source == INPUTS and record.kind in COMMANDS
+    return followed if source in {followed, INPUTS} and not is_command else record.partition

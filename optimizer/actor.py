@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from optimizer.act.acting import call_back, found, hear, move, revert, started
 from optimizer.act.breaches import breach
 from optimizer.decide.autonomy import autonomy_of, most_autonomy, reaches
-from optimizer.decide.coordinator import obey
+from optimizer.decide.orders import InForce, obey
 from optimizer.events import Report, nanoseconds
 from optimizer.settings import Autonomy
 from optimizer.starting import may_start, rollout_of, start_of, waiting, what_is_missing
@@ -61,7 +61,8 @@ class Actor:
         if isinstance(event.data, Report):
             acting, said = hear(state.acting, event.data, tick.end_ns)
             return replace(state, acting=acting), tuple(said)
-        docket, answers = obey(state.docket, event, instant(tick.end_ns), state.acting.revision)
+        at, in_force = instant(tick.end_ns), _in_force(state.acting, tick.route)
+        docket, answers = obey(state.docket, event, at, self._settings, in_force)
         return replace(state, docket=docket), answers
 
     def _widens(self, state: RouteState) -> bool:
@@ -124,3 +125,15 @@ class Actor:
         evidence = (finding.id_on(route),)
         acting, said = revert(state.acting, nanoseconds(at), finding.rule, why, evidence)
         return replace(state, acting=acting), tuple(said)
+
+
+def _in_force(acting: Acting, route: str) -> InForce:
+    """Give what an order to a route can be about."""
+    rollout, document = acting.rollout, acting.document
+    is_changed = acting.is_at_rest and acting.is_promoted
+    return InForce(
+        route,
+        acting.revision,
+        rollout.decision.id if rollout else "",
+        document.decision_id if document and is_changed else "",
+    )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from optimizer.actor import Actor
 from optimizer.decide import STRATEGIES
+from optimizer.decide.autonomy import most_autonomy, reaches
 from optimizer.decide.case import CURRENT_CALLS, Case, Served
 from optimizer.decide.coordinator import consider
 from optimizer.decide.costing import Mix
@@ -160,8 +161,8 @@ class Controller:
         said: list[Finding | OptimizationDecision] = []
         docket, expired = expire(docket, scene.at, self._settings.decisions)
         said += (expired,) if expired else ()
-        watches = self._settings.autonomy is Autonomy.OBSERVE
-        may_decide = not watches and docket.is_open and state.acting.is_at_rest
+        proposes = reaches(most_autonomy(self._settings), Autonomy.RECOMMEND)
+        may_decide = proposes and docket.is_open and state.acting.is_at_rest
         if state.findings.open and may_decide:
             case = self._case(state, scene, observation.route)
             docket, decisions = consider(docket, case, self._strategies)

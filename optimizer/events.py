@@ -194,6 +194,11 @@ class Order:
     kind: Literal["order"] = "order"
 
 
+def is_wide(route: str) -> bool:
+    """Tell whether the route of an order or alert stands for several."""
+    return route == EVERYWHERE or route.endswith(ALL_ROUTES)
+
+
 class ReportOutcome(StrEnum):
     """What became of a document at a gateway."""
 

@@ -1,8 +1,9 @@
-"""What waits for its time: orders, reports and alerts, and whom an alert concerns.
+"""What waits for its time: orders, reports and alerts, and whom they concern.
 
 Alerts act at the end of a minute, the others of ten seconds, in the order of their time, so that no
 order of arrival can matter. One that comes late acts when it came, by the time of the partition it
-came in: how far the other partitions were by then depends on nothing but chance.
+came in: how far the other partitions were by then depends on nothing but chance. An order that is
+told twice is given once.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from optimizer.events import (
-    ALL_ROUTES,
     Alert,
     EventSource,
     EventType,
@@ -20,9 +20,11 @@ from optimizer.events import (
     Heard,
     Order,
     Report,
+    is_wide,
     nanoseconds,
 )
 from optimizer.panes import FINAL_NS, Served, service_of, shard_of, unnamed_route
+from optimizer.standing_orders import StandingOrders, covers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -35,11 +37,15 @@ _KINDS: dict[str, type[Alert | Order | Report]] = {
 }
 
 
+_MOST_GIVEN = 1000  # orders that are known again
+
+
 class Inbox:
     """Events by the instant from which they count; one owner, changed in place."""
 
-    def __init__(self, waiting: Iterable[Heard] = ()) -> None:
+    def __init__(self, waiting: Iterable[Heard] = (), given: Iterable[str] = ()) -> None:
         self._waiting = list(waiting)
+        self._given = dict.fromkeys(given)  # ids of the newest orders, oldest first
 
     def put(self, heard: Heard) -> None:
         """Let an event wait."""
@@ -50,8 +56,19 @@ class Inbox:
         return self._take(end_ns, alerts=True)
 
     def take_orders(self, end_ns: int) -> list[FeedbackEvent]:
-        """Give the orders and reports that count before an instant, likewise."""
-        return self._take(end_ns, alerts=False)
+        """Give the orders and reports that count before an instant, likewise; repeats left out."""
+        return [event for event in self._take(end_ns, alerts=False) if self._is_first(event)]
+
+    def _is_first(self, event: FeedbackEvent) -> bool:
+        if not isinstance(event.data, Order):  # to be told again may mean that it is so again
+            return True
+        name = f"{event.source} {event.id}"
+        if name in self._given:
+            return False
+        self._given[name] = None
+        if len(self._given) > _MOST_GIVEN:
+            del self._given[next(iter(self._given))]
+        return True
 
     def next_order_ns(self) -> int:
         """Tell from when on the next order or report counts; `FINAL_NS` when none waits."""
@@ -69,25 +86,33 @@ class Inbox:
         self._waiting = kept
         return sorted(taken, key=_by_time)
 
-    def dump(self) -> list[tuple[int, bytes]]:
+    def dump(self) -> tuple[list[tuple[int, bytes]], list[str]]:
         """Give the state as plain values."""
-        return [(due_ns, msgspec.msgpack.encode(event)) for event, due_ns in self._waiting]
+        waiting = [(due_ns, msgspec.msgpack.encode(event)) for event, due_ns in self._waiting]
+        return waiting, list(self._given)
 
     @classmethod
-    def load(cls, state: Iterable[tuple[int, bytes]], orders: Iterable[bytes] = ()) -> Inbox:
+    def load(
+        cls,
+        waiting: Iterable[tuple[int, bytes]],
+        given: Iterable[str] = (),
+        orders: Iterable[bytes] = (),
+    ) -> Inbox:
         """Read what `dump` gave.
 
         Args:
-            state: The same.
+            waiting: What waits.
+            given: Ids of orders; version 2 gave none.
             orders: What version 1 gave instead: orders alone.
         """
-        waiting = [Heard(_event(encoded), due_ns) for due_ns, encoded in state]
-        older = [_event(encoded) for encoded in orders]
-        return cls([*waiting, *(Heard(event, nanoseconds(event.timestamp)) for event in older)])
+        waits = [Heard(event_in(encoded), due_ns) for due_ns, encoded in waiting]
+        older = [event_in(encoded) for encoded in orders]
+        waits += (Heard(event, nanoseconds(event.timestamp)) for event in older)
+        return cls(waits, given)
 
 
 class Directory:
-    """Knows what routes there are, and so whom an alert about a whole service concerns.
+    """Knows what routes there are, and so whom an alert or order about several concerns.
 
     Args:
         name: The shard's.
@@ -97,6 +122,7 @@ class Directory:
     Attributes:
         served: From when on services are known to have routes; of those whose unnamed route is
             here.
+        orders: Those that stand for routes which are not known yet.
     """
 
     def __init__(self, name: str, declared: Collection[str] = (), shards: int = 1) -> None:
@@ -105,6 +131,7 @@ class Directory:
         self._own = {route for route in declared if self._owns(route)}
         self._declared = set(map(service_of, declared))
         self.served: dict[str, int] = {}
+        self.orders = StandingOrders()
 
     def learn(self, notice: Served) -> None:
         """Take the notice that a service has routes in some shard."""
@@ -115,18 +142,21 @@ class Directory:
         """Name the routes of this shard that an event concerns.
 
         An alert about a service that has no route anywhere is shown on its unnamed route, lest
-        nobody shows it.
+        nobody shows it. An order to several is remembered for those that come later.
 
         Args:
             event: An order, a report or an alert.
             routes: The routes that are known here.
             end_ns: The end of the minute.
         """
+        self.orders.note(event)
         route = event.data.route
-        service = service_of(route)
-        if not isinstance(event.data, Alert) or route != f"{service}{ALL_ROUTES}":
+        if not is_wide(route):
             return {route}
-        found = {one for one in self._own.union(routes) if service_of(one) == service}
+        found = {one for one in self._own.union(routes) if covers(route, one)}
+        if not isinstance(event.data, Alert):
+            return found
+        service = service_of(route)
         served = service in self._declared or self.served.get(service, end_ns) < end_ns
         unnamed = unnamed_route(service)
         return found if found or served or not self._owns(unnamed) else {unnamed}
@@ -139,7 +169,8 @@ def _by_time(event: FeedbackEvent) -> tuple[Any, str, bytes]:
     return event.timestamp, event.id, msgspec.json.encode(event.data)
 
 
-def _event(encoded: bytes) -> FeedbackEvent:
+def event_in(encoded: bytes) -> FeedbackEvent:
+    """Read an event that state keeps."""
     content: dict[str, Any] = msgspec.msgpack.decode(encoded)
     return FeedbackEvent(
         id=content["id"],

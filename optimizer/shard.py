@@ -16,13 +16,14 @@ from optimizer.controller import Controller, Observation
 from optimizer.documents import Document
 from optimizer.errors import UnknownVersion
 from optimizer.events import Alert, Heard
-from optimizer.inbox import Directory, Inbox
+from optimizer.inbox import Directory, Inbox, event_in
 from optimizer.open_ticks import OpenTicks
 from optimizer.open_windows import Windows
 from optimizer.panes import Mark, Pane, Served
 from optimizer.pieces import Pieces
 from optimizer.rollouts import RolloutProgress, Tick
 from optimizer.route_state import RouteState, is_acted_on, is_blank
+from optimizer.standing_orders import StandingOrders
 from optimizer.summaries import instant, summarize
 from optimizer.windows import WindowSummary
 
@@ -111,7 +112,16 @@ class Shard:
             for route in sorted(self._acting | heard.keys()):
                 events = tuple(heard.get(route, ()))
                 tick = Tick(route=route, end_ns=end_ns, rows=rows.get(route), events=events)
-                yield from self._step(route, *self._controller.tick(self.routes.get(route), tick))
+                state = self._state(route, end_ns)
+                yield from self._step(route, *self._controller.tick(state, tick))
+
+    def _state(self, route: str, end_ns: int) -> RouteState | None:
+        """Give a route's state; a new one begins with the orders that stand for such routes."""
+        state = self.routes.get(route)
+        orders = self._directory.orders.of(route) if state is None else ()
+        if not orders:
+            return state
+        return self._controller.tick(None, Tick(route=route, end_ns=end_ns, events=orders))[0]
 
     def _step(self, route: str, state: RouteState, outputs: Iterable[Output]) -> Iterable[Output]:
         """Keep a route's new state; what alone an alert or an order made known is let go."""
@@ -141,7 +151,8 @@ class Shard:
             yield from summaries
             mine = tuple(heard.get(route, ()))
             seen = Observation(route=route, at=at, summaries=summaries, alerts=mine)
-            yield from self._step(route, *self._controller.step(self.routes.get(route), seen))
+            state = self._state(route, closing.end_ns)
+            yield from self._step(route, *self._controller.step(state, seen))
 
     def _shared(
         self, events: Iterable[FeedbackEvent], routes: AbstractSet[str], end_ns: int
@@ -155,14 +166,17 @@ class Shard:
 
     def dump(self) -> bytes:
         """Write the state; what does not change is pieces of it."""
+        waiting, given = self._inbox.dump()
         state = {
             "version": VERSION,
             "name": self.name,
             "windows": self.windows.dump(self._pieces),
             "ticks": self._ticks.dump(),
             "routes": {route: msgspec.msgpack.encode(s) for route, s in self.routes.items()},
-            "waiting": self._inbox.dump(),
+            "waiting": waiting,
+            "given": given,
             "served": self._directory.served,
+            "standing": list(map(msgspec.msgpack.encode, self._directory.orders.all())),
         }
         return msgspec.msgpack.encode(state)
 
@@ -188,7 +202,10 @@ class Shard:
         if "ticks" in content:
             self._ticks.load(content["ticks"])
         self._directory.served = dict(content.get("served", {}))
-        self._inbox = Inbox.load(content.get("waiting", ()), content.get("orders", ()))
+        self._directory.orders = StandingOrders(map(event_in, content.get("standing", ())))
+        self._inbox = Inbox.load(
+            content.get("waiting", ()), content.get("given", ()), content.get("orders", ())
+        )
 
 
 def name_in(state: bytes) -> str:

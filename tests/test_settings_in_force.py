@@ -6,6 +6,7 @@ import pytest
 
 from optimizer.settings import keys_in_force
 from tests.settings_probes import (
+    allowing,
     arms,
     brokers,
     claiming,
@@ -21,6 +22,7 @@ from tests.settings_probes import (
 from tests.settings_probes.probe import Probe
 
 PROBES = (
+    *allowing.PROBES,
     *arms.PROBES,
     *brokers.PROBES,
     *claiming.PROBES,

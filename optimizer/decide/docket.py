@@ -27,6 +27,7 @@ class Docket:
         approved: Id of the pending decision that an operator approved; `""` for none.
         undo: Why an operator wants the newest change undone; `""` for no such wish. It is
             carried out at once, so it does not outlast a tick.
+        ordered: When it was ordered that the route be `paused`, `pinned`, `stopped`, by name.
         pending: The recommendation that waits for an answer.
         priority: Its priority.
         rested: When each rule last led to a decision.
@@ -40,6 +41,7 @@ class Docket:
     stopped: bool = False
     approved: str = ""
     undo: str = ""
+    ordered: dict[str, datetime] = field(default_factory=dict)
     pending: OptimizationDecision | None = None
     priority: int = 0
     rested: dict[str, datetime] = field(default_factory=dict)

@@ -49,7 +49,7 @@ def draft(case: Case, proposal: Proposal, changes: Changes) -> OptimizationDecis
         rule=proposal.finding.rule,
         incumbent=case.incumbent,
         candidate=option.arm.id,
-        changes=tuple(_changes(case.incumbent_arm, option.arm)),
+        changes=tuple(changes_between(case.incumbent_arm, option.arm)),
         rationale=f"{proposal.problem}. {option.arm.id}: {option.why}.",
         evidence=(proposal.finding.id_on(case.route.route),),
         alternatives=(*others, *proposal.rejected),
@@ -91,7 +91,7 @@ def _why_not(option: Option, constraints: tuple[Constraint, ...]) -> str:
     return f"breaks {constraint.constraint_type} {constraint.value}: {constraint.detail}"
 
 
-def _changes(old: Arm | None, new: Arm) -> Iterator[ConfigurationChange]:
+def changes_between(old: Arm | None, new: Arm) -> Iterator[ConfigurationChange]:
     """Give what differs; against an arm nobody listed, what the new one was declared to be."""
     if old is None:
         declared = {"model": new.config.model} | {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol
 import msgspec
 
 from optimizer.errors import DecodeFailed, InvalidEvent
-from optimizer.events import ALL_ROUTES, Alert, FeedbackEvent, Heard, Order, Report, nanoseconds
+from optimizer.events import Alert, FeedbackEvent, Heard, Order, Report, is_wide, nanoseconds
 from optimizer.judgements import ATTRIBUTION, Judged, Judgement, Seen
 from optimizer.observe.columns import Block, DeadLetter, Record, RecordKind
 from optimizer.observe.hearing import heard, is_ahead, is_over
@@ -214,11 +214,10 @@ class Observer:
                 yield from self._take_alert(record, event)
             case Order() | Report():
                 self.partition.counts[f"{event.data.kind}s"] += 1
-                target = self._dealing.shard(event.data.route)
-                yield target, heard(event, self.partition.watermark_ns)
+                yield from self._send(heard(event, self.partition.watermark_ns))
 
     def _take_alert(self, record: Record, event: FeedbackEvent) -> Iterator[Target]:
-        """Send an alert to the shard of its route, or to all where it concerns a whole service."""
+        """Send an alert on, unless it is of the future or over; it moves time on."""
         if is_ahead(event, record, self.partition.rules):
             body = msgspec.json.encode(event)
             detail = f"it happened at {event.timestamp}, after it arrived (stream.max_skew_secs)"
@@ -230,12 +229,16 @@ class Observer:
             self.partition.counts["alerts_expired"] += 1
             return
         self.partition.counts["alerts"] += 1
-        route = event.data.route
-        if route.endswith(ALL_ROUTES):
-            yield from self._dealing.tell(alert)
-        else:
-            yield self._dealing.shard(route), alert
+        yield from self._send(alert)
         yield from self._spread(self.partition.reach(nanoseconds(event.timestamp)))
+
+    def _send(self, item: Heard) -> Iterator[Target]:
+        """Send an event to the shard of its route, or to all where it concerns several."""
+        route = item.event.data.route
+        if is_wide(route):
+            yield from self._dealing.tell(item)
+        else:
+            yield self._dealing.shard(route), item
 
     def _dead(self, record: Record, refusal: Refusal) -> DeadLetter:
         self.partition.counts[f"dead:{refusal.reason}"] += 1

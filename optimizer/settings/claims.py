@@ -8,6 +8,7 @@ from enum import StrEnum
 from optimizer.producers import Producer
 from optimizer.settings.kinds import NO_LINE, Choice, Number, Text
 from optimizer.settings.knobs import knob
+from optimizer.settings.policy import Autonomy
 
 LEAST_KEY = 16  # characters
 
@@ -65,13 +66,21 @@ class StampCheck(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StampSettings:
-    """Whether what gateways stamp on calls must be signed."""
+    """Whether what gateways stamp on calls must be signed, and what may be done if not."""
 
     check: StampCheck = field(
         default=StampCheck.OFF,
         metadata=knob(
             "Whether stamps are taken as they stand, unless wrongly signed, or only when signed",
             Choice(StampCheck),
+        ),
+    )
+    unsigned_autonomy: Autonomy = field(
+        default=Autonomy.GUARD,
+        metadata=knob(
+            "The most that autonomy can be while stamps need not be signed, for then whoever sends "
+            "telemetry can say how a change went",
+            Choice(Autonomy),
         ),
     )
     key: str | None = field(

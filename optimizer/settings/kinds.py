@@ -137,16 +137,14 @@ class Choice:
 
     Attributes:
         names: All of them.
-        promised: Those whose code is not there yet.
     """
 
     names: type[StrEnum]
-    promised: frozenset[StrEnum] = frozenset()
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """Give the names that can be chosen today."""
-        return tuple(name.value for name in self.names if name not in self.promised)
+        """Give the names that can be chosen."""
+        return tuple(name.value for name in self.names)
 
     @property
     def rule(self) -> str:
@@ -158,8 +156,6 @@ class Choice:
         value = self._meant(value)
         if isinstance(value, str) and value in self.allowed:
             return ""
-        if isinstance(value, str) and value in self.promised:
-            return f"not available yet, must be {self.rule}"
         return f"must be {self.rule}"
 
     def read(self, value: object) -> StrEnum:

@@ -19,19 +19,19 @@ class AutonomySettings:
     """What `autonomy` is for changes of one kind; a change of several takes the least."""
 
     model: Autonomy | None = field(
-        default=None, metadata=knob("Changes of the model", LEVEL, null=True, later=True)
+        default=None, metadata=knob("Changes of the model", LEVEL, null=True)
     )
     prompt: Autonomy | None = field(
         default=None,
-        metadata=knob("Changes of the prompt or its version", LEVEL, null=True, later=True),
+        metadata=knob("Changes of the prompt or its version", LEVEL, null=True),
     )
     parameters: Autonomy | None = field(
         default=None,
-        metadata=knob("Changes of temperature and the like", LEVEL, null=True, later=True),
+        metadata=knob("Changes of temperature and the like", LEVEL, null=True),
     )
     cache: Autonomy | None = field(
         default=None,
-        metadata=knob("Switching the cache on or off", LEVEL, null=True, later=True),
+        metadata=knob("Switching the cache on or off", LEVEL, null=True),
     )
 
 

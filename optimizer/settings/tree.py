@@ -54,8 +54,9 @@ class Settings:
     autonomy: Autonomy = field(
         default=Autonomy.RECOMMEND,
         metadata=knob(
-            "How far it may go alone: watch, or also propose",
-            Choice(Autonomy, frozenset({Autonomy.GUARD, Autonomy.APPROVE, Autonomy.AUTO})),
+            "How far it may go alone: watch; also propose; also undo what it promoted; carry out "
+            "what a person approves; carry out alone. stamps.unsigned_autonomy may cap it",
+            Choice(Autonomy),
         ),
     )
     autonomy_by: AutonomySettings = field(default_factory=AutonomySettings)

@@ -294,7 +294,7 @@ KEY = "sixteen letters!"
 def test_a_secret_is_shown_nowhere(tmp_path: Path) -> None:
     made = load(None, {"OPTIMIZER_STAMPS__KEY": KEY, "OPTIMIZER_STAMPS__CHECK": "required"})
     assert made.stamps.key == KEY
-    assert yaml.safe_load(show(made))["stamps"] == {"check": "required", "key": "***"}
+    assert yaml.safe_load(show(made))["stamps"]["key"] == "***"
     assert KEY not in repr(made)
     short = KEY[1:]
     for variables, file in (

@@ -130,3 +130,15 @@ def test_a_place_that_cannot_be_kept_is_told(tmp_path: Path) -> None:
     reading.read()
     with pytest.raises(StorageFailed, match=r"inputs\.position: cannot be written: No such file"):
         reading.keep()
+
+
+def test_commands_keep_the_partition_of_the_installation_and_nothing_else_does(
+    tmp_path: Path,
+) -> None:
+    log = MemoryLog()
+    kinds = (RecordKind.ORDER, RecordKind.REPORT, RecordKind.OTLP, RecordKind.SCORE)
+    log.append(INPUTS, [entry(INPUTS, b"{}", kind) for kind in kinds])
+    run = Run(tmp_path, log)
+    found = [(each.partition, each.kind) for each in run.records() if each.body]
+    assert found == [*((INPUTS, kind) for kind in kinds[:2]), *((PARTITION, k) for k in kinds[2:])]
+    run.writer.close()

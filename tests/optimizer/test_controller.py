@@ -129,7 +129,7 @@ def test_a_pause_lasts_until_it_is_ended():
     assert {type(one) for one in said} == {Finding}
     resume = an_order(OrderAction.RESUME)
     state, said = controller.tick(state, a_tick(minutes_later(71), resume))
-    assert said == ()
+    assert [one.rule for one in said] == ["order_obeyed"]
     _, said = controller.step(state, seen(72, **slow()))
     assert [one.status for one in said] == [DecisionStatus.PENDING]
 

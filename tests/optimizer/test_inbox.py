@@ -50,7 +50,7 @@ def test_what_is_due_later_waits_and_survives_being_stored():
     report = a_report(timestamp=minutes_later(1.5))
     inbox.put(due(report))
     assert inbox.take_orders(end(1)) == []
-    stored = Inbox.load(inbox.dump())
+    stored = Inbox.load(*inbox.dump())
     assert stored.next_order_ns() == end(1)
     order, told = stored.take_orders(end(2))
     assert (order.id, told) == ("order-1", report)
@@ -106,7 +106,60 @@ def test_an_event_that_names_a_route_concerns_it_alone():
 
 def test_orders_of_version_1_are_read():
     order = an_order(timestamp=START)
-    written = Inbox([due(order)]).dump()
-    inbox = Inbox.load((), [encoded for _, encoded in written])
+    written, _ = Inbox([due(order)]).dump()
+    inbox = Inbox.load((), (), [encoded for _, encoded in written])
     assert inbox.take_orders(end(0)) == []
     assert inbox.take_orders(end(1)) == [order]
+
+
+def test_an_order_that_is_told_twice_is_given_once_also_after_it_was_stored():
+    order, inbox = an_order(timestamp=minutes_later(0.5)), Inbox()
+    for _ in range(2):
+        inbox.put(due(order))
+    assert inbox.take_orders(end(1)) == [order]
+    inbox.put(due(order, minutes_later(1.5)))
+    stored = Inbox.load(*inbox.dump())
+    assert stored.take_orders(end(2)) == []
+    other = an_order(id="order-2", timestamp=minutes_later(2.5))
+    stored.put(due(other))
+    assert stored.take_orders(end(3)) == [other]
+
+
+def test_a_report_may_say_again_what_it_said():
+    report, inbox = a_report(timestamp=minutes_later(0.5)), Inbox()
+    for at in (0.5, 0.7):
+        inbox.put(due(report, minutes_later(at)))
+    assert inbox.take_orders(end(1)) == [report, report]
+
+
+def test_thousands_of_orders_leave_a_state_that_is_no_larger_than_a_thousand_ids():
+    inbox = Inbox()
+    for number in range(5000):
+        inbox.put(due(an_order(id=f"{number:05}", timestamp=minutes_later(number / 5000))))
+    assert len(inbox.take_orders(end(1))) == 5000
+    waiting, given = inbox.dump()
+    assert waiting == []
+    assert given == [f"user {number:05}" for number in range(4000, 5000)]
+
+
+def concerned(route, known=KNOWN, declared=()):
+    """Name the routes that an order concerns, of all shards."""
+    order, found = an_order(OrderAction.STOP, route=route), []
+    for number in range(SHARDS):
+        here = [one for one in known if shard_of(one, SHARDS) == number]
+        found += directory(number, *declared).concerned(order, here, end(1))
+    return sorted(found)
+
+
+@pytest.mark.parametrize(
+    ("route", "routes"),
+    [
+        pytest.param("*", KNOWN, id="everything"),
+        pytest.param("acme/shop/*", KNOWN[:2], id="a-service"),
+        pytest.param("nobody/nothing/*", (), id="a-service-nobody-knows"),
+    ],
+)
+def test_an_order_to_several_concerns_all_that_are_known_or_declared(route, routes):
+    assert concerned(route) == sorted(routes)
+    assert concerned(route, known=(), declared=KNOWN) == sorted(routes)
+    assert concerned(route, known=KNOWN[:1], declared=KNOWN) == sorted(routes)

@@ -226,7 +226,7 @@ def test_an_order_undoes_the_rollout_at_its_tick(action):
     life.minutes(20)
     assert life.shares[:2] == [0, 10]
     assert life.shares[-1] == 0
-    assert life.rules == ["rollback_seen"]
+    assert life.rules == ["order_obeyed", "rollback_seen"]
 
 
 def test_what_was_promoted_can_be_undone_by_order():

@@ -82,7 +82,7 @@ constraints: {max_error_rate_pct: 5, max_latency_p95_ms: 3000, min_quality: 0.75
   preferred_providers: []}
 prices: {overrides: null, trust_reported: false}
 telemetry: {producer: null}
-stamps: {check: "off", key: null}
+stamps: {check: "off", unsigned_autonomy: guard, key: null}
 limits: {routes: 1000, arms: 64}
 sentinel: {expiry_secs: 900, webhook_key: null}
 attribution: {index: traces, max_calls: 1000000, max_scores: 1000000, keep_secs: 86400,
@@ -174,8 +174,6 @@ def test_what_is_not_built_yet_is_taken_at_its_default_alone(key: str) -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("autonomy", "guard"),
-        ("autonomy", "auto"),
         ("database.connection_string", "postgres://db.example/optimizer"),
         ("database.connection_string", "postgresql://db.example/optimizer"),
     ],
@@ -253,9 +251,10 @@ def test_the_environment_wins_and_is_named_as_the_origin() -> None:
         validate({"stream": {"dedupe_secs": 0}}, {"stream.dedupe_secs": 60}).stream.dedupe_secs
         == 60
     )
+    levels = "observe, recommend, guard, approve, auto"
     assert faults_of({"stream": 5, "autonomy": "observe"}, environment) == [
         "stream is 5: must be a mapping of names to values",
-        "autonomy is 1: must be one of observe, recommend (from OPTIMIZER_AUTONOMY)",
+        f"autonomy is 1: must be one of {levels} (from OPTIMIZER_AUTONOMY)",
     ]
 
 

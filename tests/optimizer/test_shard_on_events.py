@@ -4,15 +4,17 @@ import random
 
 from connectors.vaults.memory import MemoryVault
 from optimizer.controller import Controller
-from optimizer.events import Heard, nanoseconds
+from optimizer.events import OrderAction, nanoseconds
 from optimizer.findings import FindingStatus
 from optimizer.inbox import Directory
+from optimizer.observe import hearing
 from optimizer.panes import FINAL_NS, Mark, Served
 from optimizer.settings import validate
 from optimizer.shard import Shard
 from tests.builders import PriceList, a_report, an_alert, an_order, minutes_later
 
 PARTITIONS = ("a", "b")
+HOLDS = (OrderAction.STOP, OrderAction.START)
 
 
 def at_ns(minute):
@@ -30,9 +32,9 @@ def mark(partition, minute):
     return Mark(partition, at_ns(minute), at_ns(minute))
 
 
-def heard(event, came=None):
+def heard(event, came=0):
     """An event that came when its partition's time had come so far, in minutes."""
-    return Heard(event, max(at_ns(came or 0), nanoseconds(event.timestamp)))
+    return hearing.heard(event, at_ns(came))
 
 
 def told(outputs):
@@ -71,11 +73,15 @@ def a_life(seed):
         for number in range(60):
             reached += rng.random()
             if rng.random() < 0.5:
+                wide = rng.choice(["*", "acme/shop/*"])
                 moment = minutes_later(max(0.0, reached + rng.uniform(-4, 0.5)))
                 event_id = f"{partition}{number}"
                 event = rng.choice(
                     [
                         an_order(timestamp=moment, id=event_id, decision_id="d"),
+                        an_order(rng.choice(HOLDS), timestamp=moment, id=event_id, route=wide),
+                        an_order(rng.choice(HOLDS), timestamp=moment, id=event_id),
+                        an_order(OrderAction.STOP, timestamp=moment, id="told twice"),
                         an_alert(timestamp=moment, id=event_id, route="acme/shop/answer"),
                         an_alert(timestamp=moment, id="both", value=float(number)),
                         a_report(timestamp=moment, id=event_id),
@@ -112,7 +118,8 @@ def test_neither_the_interleaving_of_partitions_nor_being_stored_changes_what_is
                     shard.load(stored)
             wanted = wanted or outputs
             assert outputs == wanted
-        assert {one.rule for one in wanted} == {"external_latency_spike", "order_refused"}
+        rules = {"external_latency_spike", "order_refused", "order_obeyed"}
+        assert {one.rule for one in wanted} == rules
 
 
 def test_a_minute_of_the_partition_that_lags_at_the_start_is_not_lost():

@@ -91,10 +91,10 @@ def test_errors_lead_to_another_arm_and_an_operator_may_refuse():
     ((_, decision),) = story.decisions()
     assert (decision.rule, decision.candidate) == ("error_rate", FAST.id)
     order = an_order(decision_id=decision.id, reason="we wait for the provider")
-    story.state, (answer,) = story.controller.tick(
+    story.state, (told, answer) = story.controller.tick(
         story.state, a_tick(START + timedelta(minutes=at + 5), order)
     )
-    assert (answer.id, answer.status.value) == (decision.id, "cancelled")
+    assert (told.rule, answer.id, answer.status.value) == ("order_obeyed", decision.id, "cancelled")
     story.until(at + 50)
     assert len(story.decisions()) == 1
 

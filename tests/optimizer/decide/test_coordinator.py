@@ -4,12 +4,12 @@ from datetime import timedelta
 import pytest
 
 from optimizer.decide import STRATEGIES
-from optimizer.decide.coordinator import consider, obey
+from optimizer.decide.coordinator import consider
 from optimizer.decide.docket import Docket, expire, forget
+from optimizer.decide.orders import InForce, obey
 from optimizer.decisions import DecisionStatus
-from optimizer.events import OrderAction, Score
-from optimizer.findings import Severity
-from optimizer.settings import DecisionSettings
+from optimizer.events import OrderAction
+from optimizer.settings import Autonomy, AutonomySettings, DecisionSettings, Settings
 from tests.builders import ROUTE, START, a_decision, an_order, minutes_later
 from tests.optimizer.decide.a_case import CHEAP, FAST, OLD, a_case, a_finding_on, with_constraints
 
@@ -23,6 +23,10 @@ def decide(docket, *findings, minutes=0, **changes):
     at = minutes_later(minutes)
     docket = forget(docket, at, SETTINGS)
     return consider(docket, a_case(*findings, at=at, **changes), STRATEGIES)
+
+
+def ordered(docket, order, minutes=0):
+    return obey(docket, order, minutes_later(minutes), Settings(), InForce(ROUTE))[0]
 
 
 def told(said):
@@ -91,44 +95,20 @@ def test_a_recommendation_nobody_answers_expires(seconds, expired):
         assert said.reason.startswith("expired")
 
 
-def test_an_operator_may_reject_what_waits():
-    docket, said = decide(Docket(), SLOW)
-    order = an_order(decision_id=said[0].id, reason="not on a Friday")
-    docket, answers = obey(docket, order, minutes_later(3))
-    assert [(one.status.value, one.reason) for one in answers] == [
-        ("cancelled", "rejected by ada: not on a Friday")
-    ]
-    assert docket.pending is None
-
-
 def test_what_was_rejected_is_not_proposed_again_for_another_reason_within_the_hour():
     docket, said = decide(Docket(), SLOW)
-    docket, _ = obey(docket, an_order(decision_id=said[0].id), minutes_later(3))
+    docket = ordered(docket, an_order(decision_id=said[0].id), minutes=3)
     assert decide(docket, SLOW, FAILING, minutes=45)[1] == ()
     assert told(decide(docket, SLOW, FAILING, minutes=64)[1]) == [("error_rate", "pending")]
 
 
-@pytest.mark.parametrize("pending", [None, a_decision()], ids=["nothing waits", "another waits"])
-def test_an_order_that_names_no_decision_that_waits_is_answered(pending):
-    docket = Docket(pending=pending)
-    after, (answer,) = obey(docket, an_order(decision_id="unknown"), START)
-    assert after == docket
-    assert (answer.rule, answer.severity) == ("order_refused", Severity.INFO)
-    assert "unknown" in answer.detail
-    _, (other,) = obey(docket, an_order(decision_id="unknown", id="order-2"), START)
-    assert other.id != answer.id
-
-
-def test_a_score_is_no_order():
-    score = replace(an_order(), data=Score(route=ROUTE, arm=OLD.id, value=0.5))
-    assert obey(Docket(pending=a_decision()), score, START) == (Docket(pending=a_decision()), ())
-
-
-def test_nothing_is_decided_between_pause_and_resume():
-    docket, said = obey(Docket(), an_order(OrderAction.PAUSE), START)
-    assert said == ()
+@pytest.mark.parametrize(
+    ("hold", "end"), [("pause", "resume"), ("pin", "unpin"), ("stop", "start")]
+)
+def test_nothing_is_decided_between_an_order_to_hold_and_its_end(hold, end):
+    docket = ordered(Docket(), an_order(OrderAction(hold)))
     assert decide(docket, SLOW)[1] == ()
-    docket, _ = obey(docket, an_order(OrderAction.RESUME), START)
+    docket = ordered(docket, an_order(OrderAction(end)))
     assert told(decide(docket, SLOW)[1]) == [("latency_threshold", "pending")]
 
 
@@ -147,3 +127,17 @@ def test_what_no_longer_matters_is_forgotten():
     docket, _ = decide(Docket(), SLOW)
     docket = forget(replace(docket, pending=None), minutes_later(24 * 60), SETTINGS)
     assert docket == Docket(priority=docket.priority)
+
+
+@pytest.mark.parametrize(
+    ("by", "proposed"),
+    [
+        pytest.param({"model": Autonomy.OBSERVE}, False, id="watched"),
+        pytest.param({"model": Autonomy.RECOMMEND}, True, id="proposed"),
+        pytest.param({"parameters": Autonomy.OBSERVE}, True, id="another-kind"),
+    ],
+)
+def test_what_may_only_be_watched_is_not_proposed(by, proposed):
+    settings = replace(Settings(), autonomy_by=AutonomySettings(**by))
+    _, said = decide(Docket(), SLOW, settings=settings)
+    assert bool(said) is proposed

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
+import pytest
 
 from connectors.codecs import from_json, to_json
 from optimizer.errors import DecodeFailed
@@ -163,7 +164,35 @@ def test_an_order_goes_to_the_shard_of_its_route() -> None:
     assert item.event.data == order
 
 
-def test_a_report_goes_to_the_shard_of_its_route_and_counts_from_its_own_time() -> None:
+@pytest.mark.parametrize("route", ["t/s/*", "*"])
+def test_an_order_to_several_routes_goes_to_every_shard(route: str) -> None:
+    order = Order(route=route, action=OrderAction.STOP)
+    sent = list(an_observer().take(record(RecordKind.ORDER, event(order, 3), 3)))
+    assert [target for target, _ in sent] == [f"shard-{number}" for number in range(SHARDS)]
+    assert {item.event.data for _, item in sent} == {order}
+
+
+URGENT = {OrderAction.STOP, OrderAction.PAUSE, OrderAction.ROLL_BACK}
+
+
+@pytest.mark.parametrize("action", OrderAction)
+def test_what_makes_things_safer_counts_as_soon_as_it_is_there(action: OrderAction) -> None:
+    observer = an_observer()
+    list(observer.take(record(RecordKind.HEARTBEAT, at_s=200)))
+    order = Order(route="t/s/r2", action=action, decision_id="d")
+    ((_, heard),) = observer.take(record(RecordKind.ORDER, event(order, 300), 300))
+    assert heard.due_ns == START + (185 if action in URGENT else 300) * SECOND
+
+
+def test_a_report_counts_as_soon_as_it_is_there() -> None:
+    observer = an_observer()
+    list(observer.take(record(RecordKind.HEARTBEAT, at_s=200)))
+    report = a_report(timestamp=instant(START + 200 * SECOND))
+    ((_, heard),) = observer.take(record(RecordKind.REPORT, to_json(report), 200))
+    assert heard == Heard(report, START + 185 * SECOND)
+
+
+def test_a_report_goes_to_the_shard_of_its_route() -> None:
     report, observer = a_report(timestamp=instant(START + 3 * SECOND)), an_observer()
     ((target, item),) = observer.take(record(RecordKind.REPORT, to_json(report), 3))
     assert target == f"shard-{shard_of(report.data.route, SHARDS)}"
@@ -273,7 +302,7 @@ def test_an_order_for_a_time_nobody_will_see_waits_in_vain_and_can_be_stored() -
     assert heard.due_ns == FINAL_NS
     inbox = Inbox([heard])
     assert (
-        Inbox.load(msgspec.msgpack.decode(msgspec.msgpack.encode(inbox.dump()))).take_orders(1)
+        Inbox.load(*msgspec.msgpack.decode(msgspec.msgpack.encode(inbox.dump()))).take_orders(1)
         == []
     )
 
