@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from connectors.actuator import Actuator, open_state
 from connectors.actuator.judging import Judging
+from connectors.api.documents_serving import open_server
 from connectors.api.gateways import open_gateway
 from connectors.api.inputs import open_inputs
 from connectors.api.opening import open_log_of, open_store
@@ -91,6 +92,8 @@ def _actuate(settings: Settings, stop: threading.Event) -> None:
         inputs = stack.enter_context(closing(open_inputs(settings, ())))
         store = stack.enter_context(closing(open_store(database, timeout)))
         state = stack.enter_context(closing(open_state(data / STATE, timeout)))
+        if server := open_server(settings.gateway):
+            stack.callback(server.close)
         judging = Judging(store, settings.recovery.interval_secs, time.monotonic)  # noqa: TID251
         actuator = Actuator(
             log,

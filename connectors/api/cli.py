@@ -17,6 +17,7 @@ from connectors.api.arguments import (
     speed,
 )
 from connectors.api.dead_letter_arguments import add_dead_letters
+from connectors.api.documents_arguments import add_documents
 from connectors.api.gateway_arguments import add_actuate, add_gateway
 from connectors.api.record_arguments import add_record
 from connectors.api.simulate_arguments import add_simulate
@@ -108,6 +109,7 @@ def _parser(jobs: Jobs) -> argparse.ArgumentParser:
     add_simulate(commands, jobs.play)
     _add_decisions(commands)
     _add_plan(commands)
+    add_documents(commands)
     add_dead_letters(commands)
     add_actuate(commands, jobs.actuate)
     add_gateway(commands)

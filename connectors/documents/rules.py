@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MOST_ARMS = 64
 MOST_BYTES = 262_144  # of a document's file
 MOST_PROMPT_BYTES = 1 << 20
-_MOST_NAME, _MOST_REASON = 128, 2000
+_MOST_NAME, _MOST_SALT, _MOST_REASON = 128, 400, 2000
 _ROUTE_PARTS = 3
 
 
@@ -24,9 +24,9 @@ def faults_of(document: Document) -> list[str]:
     return [*_names(document), *_arms(document), *_allotments(document), *_rest(document)]
 
 
-def is_name(text: str) -> bool:
-    """Tell whether a text can be a name: 1 to 128 printable characters, no blanks around."""
-    return 0 < len(text) <= _MOST_NAME and text.isprintable() and text == text.strip()
+def is_name(text: str, most: int = _MOST_NAME) -> bool:
+    """Tell whether a text can be a name: some printable characters, no blanks around."""
+    return 0 < len(text) <= most and text.isprintable() and text == text.strip()
 
 
 def is_route(text: str) -> bool:
@@ -39,8 +39,9 @@ def _names(document: Document) -> Iterator[str]:
     name = "1 to 128 printable characters without blanks around"
     if not is_route(document.route):
         yield f"route is {document.route[:400]!r}: must be tenant/service/route, each part {name}"
-    if not is_name(document.salt):
-        yield f"salt is {document.salt[:200]!r}: must be {name}"
+    if not is_name(document.salt, _MOST_SALT):  # at rest it is the route
+        told = name.replace(str(_MOST_NAME), str(_MOST_SALT))
+        yield f"salt is {document.salt[:200]!r}: must be {told}"
     if document.decision_id and not is_name(document.decision_id):
         yield f"decision_id is {document.decision_id[:200]!r}: must be empty or {name}"
 

@@ -146,7 +146,7 @@ class GatewaySettings:
     )
     http_host: str = field(
         default="127.0.0.1",
-        metadata=knob("Address that documents are served on", Text(), later=True),
+        metadata=knob("Address that documents are served on", Text()),
     )
     http_port: int | None = field(
         default=None,
@@ -154,7 +154,6 @@ class GatewaySettings:
             "Port that documents are served on; null serves files only",
             Number(least=0, most=65_535, whole=True),
             null=True,
-            later=True,
         ),
     )
     signing_key: str | None = field(
