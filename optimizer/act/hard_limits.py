@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
 from optimizer.act.terms import SHARE_OF_SLOW, Terms
-from optimizer.statistics.proportions import surely_exceed
+from optimizer.statistics.proportions import chance_of_so_many, surely_exceed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,85 +16,140 @@ if TYPE_CHECKING:
     from optimizer.act.minutes import Instant
 
     Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
     Bools = NDArray[np.bool_]
+
+Kind = TypeVar("Kind", bound=np.generic)
 
 RISK = 1e-4
 SPANS = (5, 10, 20, 50)  # calls that the newest panes looked at hold at least
+# An incident hits both arms, and which of them is seen to fail first is chance. So a candidate is
+# undone when it is worse than control was in the same seconds, or control is well and stays well.
+_APART, _FAR_APART = 0.05, 1e-4
+_PATIENCE_TICKS = 30
 _CALLS, _FAILED, _TIMED, _BEYOND = range(4)
+_BAD, _TRIALS = [_FAILED, _BEYOND], [_CALLS, _TIMED]  # of errors and of latency
 
 
 class Breaches(NamedTuple):
-    """Which limits are surely broken in the newest panes.
+    """Which limits are broken in the newest panes; kinds are errors and latency.
 
     Attributes:
-        errors: (n, 2) which arms surely fail too often.
-        latency: (n, 2) which arms are surely too slow too often.
-        suspect: (n, 2) which are above a limit in the longest span, surely or not.
-        worst: (n, 2, 4) calls, failed, timed and beyond the limit in the span that shows it.
+        broken: (n, 2, kinds) which arms surely break which.
+        alone: (n,) the candidate surely breaks one, and control is surely better.
+        shared: (n,) an arm surely breaks one, and the other is above it too.
+        suspect: (n,) the candidate is above one in the longest span, surely or not.
+        bad: (n, 2, kinds) bad calls in the span that shows a breach.
+        trials: (n, 2, kinds) all calls in it.
     """
 
-    errors: Bools
-    latency: Bools
+    broken: Bools
+    alone: Bools
+    shared: Bools
     suspect: Bools
-    worst: Floats
-
-    @property
-    def sure(self) -> Bools:
-        """(n, 2) which arms surely break any."""
-        sure: Bools = self.errors | self.latency
-        return sure
+    bad: Floats
+    trials: Floats
 
 
 @dataclass
 class HardLimits:
-    """The newest panes in which each arm had calls.
+    """The newest panes in which each arm had calls, and what the other did meanwhile.
 
     Attributes:
-        newest: (n, 2, panes, 4) calls, failed, timed, beyond the limit; the newest first. As many
-            panes as the largest span has calls, so they hold it.
+        newest: (n, 2, panes, 8) calls, failed, timed, beyond the limit of the arm itself, and the
+            same of the other since the pane before; the newest first. As many panes as the
+            largest span has calls, so they hold it.
+        meanwhile: (n, 2, 4) what the other arm did since an arm's newest pane.
+        unresolved: (n,) ticks since the candidate was first seen to break a limit alone.
     """
 
     newest: Floats
+    meanwhile: Floats
+    unresolved: Ints
 
     @classmethod
     def empty(cls, n: int) -> HardLimits:
         """Begin with nothing seen, for n rollouts."""
-        return cls(np.zeros((n, 2, SPANS[-1], 4)))
+        return cls(np.zeros((n, 2, SPANS[-1], 8)), np.zeros((n, 2, 4)), np.zeros(n, np.int64))
 
     def add(self, instant: Instant) -> None:
         """Add ten seconds; an arm without calls keeps what it had."""
-        served = instant.calls > 0
-        if not served.any():
-            return
-        pane = np.stack((instant.calls, instant.failed, instant.timed, instant.beyond), axis=-1)
-        moved = np.concatenate((pane[:, :, None], self.newest[:, :, :-1]), axis=2)
-        self.newest = np.where(served[..., None, None], moved, self.newest)
+        own = np.stack((instant.calls, instant.failed, instant.timed, instant.beyond), axis=-1)
+        self.meanwhile += own[:, ::-1]
+        served = (instant.calls > 0)[..., None]
+        if served.any():
+            pane = np.concatenate((own, self.meanwhile), axis=-1)
+            moved = np.concatenate((pane[:, :, None], self.newest[:, :, :-1]), axis=2)
+            self.newest = np.where(served[..., None], moved, self.newest)
+            self.meanwhile = np.where(served, 0.0, self.meanwhile)
+
+    def wait(self, breaches: Breaches) -> None:
+        """Count ticks in which the candidate breaks a limit and nothing tells whether alone."""
+        open_ = breaches.broken[:, 0].max(-1) & ~breaches.alone & ~breaches.shared
+        self.unresolved = np.where(open_, self.unresolved + 1, 0)
+
+    def is_patience_over(self) -> Bools:
+        """Tell (n,) where the candidate has been waited for long enough."""
+        over: Bools = self.unresolved >= _PATIENCE_TICKS
+        return over
 
     def look(self, terms: Terms) -> Breaches:
         """Tell what is surely broken: the lower bound of a share lies above its limit.
 
         Source: see `optimizer.statistics.proportions`.
         """
+        limits = np.array(
+            (terms.max_error_share, 1.0 if terms.limit_bucket is None else SHARE_OF_SLOW)
+        )
         spans = self._spans()
-        calls, failed, timed, beyond = np.moveaxis(spans, -1, 0)
-        most_beyond = 1.0 if terms.limit_bucket is None else SHARE_OF_SLOW
-        errors = surely_exceed(failed, calls, terms.max_error_share, RISK)
-        latency = surely_exceed(beyond, timed, most_beyond, RISK)
-        above: Bools = (failed > terms.max_error_share * calls) | (beyond > most_beyond * timed)
-        longest = np.maximum((calls > 0).sum(-1) - 1, 0)[..., None]
-        suspect = np.take_along_axis(above, longest, axis=-1)[..., 0]
-        shown = np.argmax(errors | latency, axis=-1)[..., None, None]
-        worst = np.take_along_axis(spans, shown, axis=2)[:, :, 0]
-        broken: tuple[Bools, Bools] = (errors.max(-1), latency.max(-1))
-        return Breaches(*broken, suspect, worst)
+        bad, trials = spans[..., _BAD], spans[..., _TRIALS]
+        others = spans[..., 4:][..., _BAD], spans[..., 4:][..., _TRIALS]
+        sure = surely_exceed(bad, trials, np.broadcast_to(limits, bad.shape), RISK)
+        longest = np.maximum((trials[..., _CALLS] > 0).sum(-1) - 1, 0)
+        above: Bools = _at(bad > limits * trials, longest)
+        other_above: Bools = _at(others[0] > limits * others[1], longest)
+        broken: Bools = sure.max(2)
+        alone, together = self._compared((bad, trials), others, sure, (longest, other_above))
+        shared = together | (broken[:, 1] & above[:, 0]).max(-1)
+        shown = np.argmax(sure.max(-1), axis=-1)
+        return Breaches(
+            broken, alone, shared & ~alone, above[:, 0].max(-1), _at(bad, shown), _at(trials, shown)
+        )
+
+    @staticmethod
+    def _compared(
+        own: tuple[Floats, Floats],
+        others: tuple[Floats, Floats],
+        sure: Bools,
+        longest_above: tuple[Ints, Bools],
+    ) -> tuple[Bools, Bools]:
+        """Tell (n,) where the candidate is surely worse than control, and where both are bad."""
+        longest, other_above = longest_above
+        alone, together = np.zeros((2, len(sure)), np.bool_)
+        for row, span, kind in np.argwhere(sure[:, 0]).tolist():
+            last = int(longest[row, 0])
+            near, far = (
+                chance_of_so_many(*(part[row, 0, at, kind] for part in (*own, *others)))
+                for at in (span, last)
+            )
+            above = other_above[row, 0, kind]
+            alone[row] |= near < _APART if not above else far < _FAR_APART
+            together[row] |= above
+        return alone, together
 
     def _spans(self) -> Floats:
-        """Give (n, 2, spans, 4) sums over the newest panes that hold each span; else zeros."""
+        """Give (n, 2, spans, 8) sums over the newest panes that hold each span; else zeros."""
         running = np.cumsum(self.newest, axis=2)
+        running[..., 4:] += self.meanwhile[:, :, None]
         calls = running[..., _CALLS]
-        spans = np.array(SPANS)
-        place = (calls[..., None, :] < spans[:, None]).sum(-1)
+        place = (calls[..., None, :] < np.array(SPANS)[:, None]).sum(-1)
         held = place < calls.shape[-1]
         place = np.minimum(place, calls.shape[-1] - 1)
         sums = np.take_along_axis(running, place[..., None], axis=2)
         return np.where(held[..., None], sums, 0.0)
+
+
+def _at(values: NDArray[Kind], span: Ints) -> NDArray[Kind]:
+    """Give (n, 2, kinds) the values of (n, 2, spans, kinds) at one span of each arm."""
+    taken: NDArray[Kind] = np.take_along_axis(values, span[..., None, None], axis=2)[:, :, 0]
+    return taken

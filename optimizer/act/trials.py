@@ -37,17 +37,18 @@ class Outcome(IntEnum):
     """What a look finds; where several hold, the first one."""
 
     HARD_LIMIT = 0  # the candidate surely breaks one, and control does not
-    COMMON_CAUSE = 1  # control surely breaks one, and the candidate seems to
-    SHARE_MISMATCH = 2
-    HANG = 3
-    HARM = 4
-    TOO_EARLY = 5
-    FEW_UNITS = 6
-    UNVERIFIED = 7
-    SCORE_COVERAGE = 8  # quality is required, and one arm is scored more than the other
-    PASSED = 9
-    WATCHED = 10  # a holdback in which nothing was found
-    OPEN = 11  # some metric is not shown yet to keep its margin
+    SHARE_MISMATCH = 1
+    HANG = 2
+    HARM = 3
+    COMMON_CAUSE = 4  # one arm surely breaks a limit, and the other is above it too
+    LIMIT_UNCLEAR = 5  # the candidate surely breaks one; control has had too few calls meanwhile
+    TOO_EARLY = 6
+    FEW_UNITS = 7
+    UNVERIFIED = 8
+    SCORE_COVERAGE = 9  # quality is required, and one arm is scored more than the other
+    PASSED = 10
+    WATCHED = 11  # a holdback in which nothing was found
+    OPEN = 12  # some metric is not shown yet to keep its margin
 
 
 @dataclass
@@ -112,6 +113,7 @@ class Trials:
         self.limits.add(instant)
         self.share.add(instant, self.gates.slots)
         self.completed.add(slot_calls, self.gates.owned(), _HANG_RISK)
+        self.limits.wait(self.limits.look(self.gates.terms))
         self.age_secs += TICK_SECS
 
     def take_minute(self, minute: Minute) -> None:
@@ -134,18 +136,18 @@ class Trials:
     def _found(self, breaches: Breaches) -> dict[Outcome, Bools]:
         terms, few = self.gates.terms, self.gates.effective_slots() < LEAST_EFFECTIVE_SLOTS
         early = self.age_secs < terms.first_look_secs
-        sure, suspect = breaches.sure, breaches.suspect
         return {
-            Outcome.HARD_LIMIT: sure[:, 0] & ~sure[:, 1],
-            Outcome.COMMON_CAUSE: sure[:, 1] & suspect[:, 0],
+            Outcome.HARD_LIMIT: breaches.alone | self.limits.is_patience_over(),
             Outcome.SHARE_MISMATCH: self.share.is_mismatched(terms.unit),
             Outcome.HANG: self.completed.scarce,
             Outcome.HARM: self.harmed & ~few & ~early,
+            Outcome.COMMON_CAUSE: breaches.shared,
+            Outcome.LIMIT_UNCLEAR: breaches.broken[:, 0].max(-1),
             Outcome.TOO_EARLY: early | ~self._has_enough(),
             Outcome.FEW_UNITS: few,
             Outcome.UNVERIFIED: ~self.share.is_verified(terms.unit),
             Outcome.SCORE_COVERAGE: self._unusable()[:, _QUALITY] & self._needs_quality(),
-            Outcome.PASSED: self.passed & ~suspect[:, 0],
+            Outcome.PASSED: self.passed & ~breaches.suspect,
             Outcome.WATCHED: np.full(len(few), terms.is_holdback),
         }
 

@@ -70,11 +70,12 @@ def effect_of(trials: Trials, metric: str) -> str:
 
 
 def _limit(trials: Trials, breaches: Breaches, arm: int) -> tuple[str, str]:
-    calls, failed, timed, beyond = breaches.worst[0, arm].astype(int).tolist()
-    if breaches.errors[0, arm]:
+    kind = int(np.argmax(breaches.broken[0, arm]))
+    bad, calls = int(breaches.bad[0, arm, kind]), int(breaches.trials[0, arm, kind])
+    if kind == 0:
         limit = trials.gates.terms.max_error_share
-        return "errors", f"{failed} of the newest {calls} calls failed; the limit is {limit:.1%}"
-    return "latency", f"{beyond} of the newest {timed} calls are beyond the limit of latency"
+        return "errors", f"{bad} of the newest {calls} calls failed; the limit is {limit:.1%}"
+    return "latency", f"{bad} of the newest {calls} calls are beyond the limit of latency"
 
 
 def _hard_limit(trials: Trials, breaches: Breaches) -> tuple[str, str]:
@@ -82,8 +83,14 @@ def _hard_limit(trials: Trials, breaches: Breaches) -> tuple[str, str]:
 
 
 def _common_cause(trials: Trials, breaches: Breaches) -> tuple[str, str]:
-    metric, detail = _limit(trials, breaches, 1)
-    return metric, f"both arms are bad at once; of the incumbent {detail}"
+    arm = 0 if breaches.broken[0, 0].any() else 1
+    metric, detail = _limit(trials, breaches, arm)
+    return metric, f"both arms are bad at once; of the {('candidate', 'incumbent')[arm]} {detail}"
+
+
+def _limit_unclear(trials: Trials, breaches: Breaches) -> tuple[str, str]:
+    metric, detail = _limit(trials, breaches, 0)
+    return metric, f"{detail}; too few calls of the incumbent meanwhile to tell whether alone"
 
 
 def _mismatch(trials: Trials, _: Breaches) -> tuple[str, str]:
@@ -160,6 +167,7 @@ QUIET = {*_WAITING, Outcome.PASSED, Outcome.WATCHED, Outcome.FEW_UNITS, Outcome.
 _SAYINGS: Mapping[Outcome, _Saying] = {
     Outcome.HARD_LIMIT: _Saying(VerdictKind.FAIL, "hard_limit", _hard_limit),
     Outcome.COMMON_CAUSE: _Saying(VerdictKind.PAUSE, "common_cause", _common_cause),
+    Outcome.LIMIT_UNCLEAR: _Saying(VerdictKind.PAUSE, "limit_unclear", _limit_unclear),
     Outcome.SHARE_MISMATCH: _Saying(VerdictKind.INVALID, "share_mismatch", _mismatch),
     Outcome.HANG: _Saying(VerdictKind.FAIL, "hang", _hang),
     Outcome.HARM: _Saying(VerdictKind.FAIL, "harm", _harm),

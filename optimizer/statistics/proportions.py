@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,14 +54,17 @@ def surely_exceeds(hits: int, trials: int, limit: float, risk: float) -> bool:
 
 
 def surely_exceed(
-    hits: NDArray[np.float64], trials: NDArray[np.float64], limit: float, risk: float
+    hits: NDArray[np.float64],
+    trials: NDArray[np.float64],
+    limit: NDArray[np.float64],
+    risk: float,
 ) -> NDArray[np.bool_]:
     """Tell of many shares at once what `surely_exceeds` tells of one.
 
     Args:
         hits: (...) how many trials hit.
         trials: (...) how many there were.
-        limit: Share, in [0, 1].
+        limit: (...) shares, in [0, 1].
         risk: Chance, at most, of a wrong yes, for each.
     """
     import numpy as np  # noqa: PLC0415 - one share needs no arrays
@@ -69,5 +73,24 @@ def surely_exceed(
     if exceeds.any():
         from scipy.special import bdtrc  # noqa: PLC0415 - heavy, and most minutes never need it
 
-        exceeds[exceeds] = bdtrc(hits[exceeds] - 1, trials[exceeds].astype(np.int64), limit) < risk
+        exceeds[exceeds] = (
+            bdtrc(hits[exceeds] - 1, trials[exceeds].astype(np.int64), limit[exceeds]) < risk
+        )
     return exceeds
+
+
+def chance_of_so_many(hits: float, trials: float, other_hits: float, other_trials: float) -> float:
+    """Give the chance of at least so many hits of all hits, when both shares are equal.
+
+    Source: one-sided exact test of Fisher, Journal of the Royal Statistical Society 98, 1935.
+
+    Args:
+        hits: How many trials hit, a whole number.
+        trials: How many there were.
+        other_hits: Of the other group, likewise.
+        other_trials: How many that had.
+    """
+    mine, others, all_hits = int(trials), int(other_trials), int(hits + other_hits)
+    ways = range(int(hits), min(mine, all_hits) + 1)
+    reached = sum(math.comb(mine, each) * math.comb(others, all_hits - each) for each in ways)
+    return reached / math.comb(mine + others, all_hits)

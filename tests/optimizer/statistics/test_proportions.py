@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, fisher_exact
 
 from optimizer.statistics.proportions import (
+    chance_of_so_many,
     lower_bound,
     surely_exceed,
     surely_exceeds,
@@ -61,6 +62,16 @@ def test_many_shares_at_once_are_told_what_each_is_told_alone():
     chance = np.random.default_rng(2)
     trials = chance.integers(0, 60, 300)
     hits = chance.binomial(trials, 0.3)
-    found = surely_exceed(hits.astype(float), trials.astype(float), 0.2, 0.05)
+    found = surely_exceed(hits.astype(float), trials.astype(float), np.full(300, 0.2), 0.05)
     alone = [surely_exceeds(int(k), int(n), 0.2, 0.05) for k, n in zip(hits, trials, strict=True)]
     assert found.tolist() == alone
+
+
+@pytest.mark.parametrize(
+    "counts", [(4, 5, 0, 5), (5, 10, 2, 90), (0, 7, 3, 9), (50, 50, 0, 1), (3, 3, 0, 0)], ids=str
+)
+def test_so_many_of_all_hits_are_as_rare_as_the_exact_test_says(counts):
+    hits, trials, other_hits, other_trials = counts
+    table = [[hits, trials - hits], [other_hits, other_trials - other_hits]]
+    exact = fisher_exact(table, alternative="greater").pvalue
+    assert chance_of_so_many(*counts) == pytest.approx(exact)
