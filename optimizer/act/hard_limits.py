@@ -24,8 +24,10 @@ Kind = TypeVar("Kind", bound=np.generic)
 RISK = 1e-4
 SPANS = (5, 10, 20, 50)  # calls that the newest panes looked at hold at least
 # An incident hits both arms, and which of them is seen to fail first is chance. So a candidate is
-# undone when it is worse than control was in the same seconds, or control is well and stays well.
-_APART, _FAR_APART = 0.05, 1e-4
+# undone when it is worse than control was in the same seconds, at a small part of the risk of a
+# wrong FAIL; surer still where control is above the limit too. Where control has too few calls to
+# tell, the candidate is undone after five minutes all the same.
+_APART, _FAR_APART = 0.02, 0.002  # of alpha
 _PATIENCE_TICKS = 30
 _CALLS, _FAILED, _TIMED, _BEYOND = range(4)
 _BAD, _TRIALS = [_FAILED, _BEYOND], [_CALLS, _TIMED]  # of errors and of latency
@@ -107,35 +109,14 @@ class HardLimits:
         sure = surely_exceed(bad, trials, np.broadcast_to(limits, bad.shape), RISK)
         longest = np.maximum((trials[..., _CALLS] > 0).sum(-1) - 1, 0)
         above: Bools = _at(bad > limits * trials, longest)
-        other_above: Bools = _at(others[0] > limits * others[1], longest)
         broken: Bools = sure.max(2)
-        alone, together = self._compared((bad, trials), others, sure, (longest, other_above))
+        pairs = np.stack((bad, trials, others[0], others[1]), axis=-1)[:, 0]
+        alone, together = _compared(pairs, sure[:, 0], longest[:, 0], limits, terms.alpha)
         shared = together | (broken[:, 1] & above[:, 0]).max(-1)
         shown = np.argmax(sure.max(-1), axis=-1)
         return Breaches(
             broken, alone, shared & ~alone, above[:, 0].max(-1), _at(bad, shown), _at(trials, shown)
         )
-
-    @staticmethod
-    def _compared(
-        own: tuple[Floats, Floats],
-        others: tuple[Floats, Floats],
-        sure: Bools,
-        longest_above: tuple[Ints, Bools],
-    ) -> tuple[Bools, Bools]:
-        """Tell (n,) where the candidate is surely worse than control, and where both are bad."""
-        longest, other_above = longest_above
-        alone, together = np.zeros((2, len(sure)), np.bool_)
-        for row, span, kind in np.argwhere(sure[:, 0]).tolist():
-            last = int(longest[row, 0])
-            near, far = (
-                chance_of_so_many(*(part[row, 0, at, kind] for part in (*own, *others)))
-                for at in (span, last)
-            )
-            above = other_above[row, 0, kind]
-            alone[row] |= near < _APART if not above else far < _FAR_APART
-            together[row] |= above
-        return alone, together
 
     def _spans(self) -> Floats:
         """Give (n, 2, spans, 8) sums over the newest panes that hold each span; else zeros."""
@@ -147,6 +128,31 @@ class HardLimits:
         place = np.minimum(place, calls.shape[-1] - 1)
         sums = np.take_along_axis(running, place[..., None], axis=2)
         return np.where(held[..., None], sums, 0.0)
+
+
+def _compared(
+    pairs: Floats, sure: Bools, longest: Ints, limits: Floats, alpha: float
+) -> tuple[Bools, Bools]:
+    """Compare a candidate that breaks limits with control in the same seconds.
+
+    Args:
+        pairs: (n, spans, kinds, 4) bad and all calls of the candidate, and of control.
+        sure: (n, spans, kinds) where it breaks one.
+        longest: (n,) the longest span that is held.
+        limits: (kinds,) the limits.
+        alpha: Risk of a wrong FAIL.
+
+    Returns:
+        (n,) where the candidate is surely worse, and where control is above the limit too.
+    """
+    alone, together = np.zeros((2, len(sure)), np.bool_)
+    for row, span, kind in np.argwhere(sure).tolist():
+        whole = pairs[row, int(longest[row]), kind]
+        above = bool(whole[2] > limits[kind] * whole[3])
+        near, far = chance_of_so_many(*pairs[row, span, kind]), chance_of_so_many(*whole)
+        alone[row] |= far < _FAR_APART * alpha if above else near < _APART * alpha
+        together[row] |= above
+    return alone, together
 
 
 def _at(values: NDArray[Kind], span: Ints) -> NDArray[Kind]:
