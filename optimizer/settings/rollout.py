@@ -41,7 +41,7 @@ class RolloutSettings:
 
     unit: Unit = field(
         default=Unit.CONVERSATION,
-        metadata=knob("What an assignment sticks to", Choice(Unit), later=True),
+        metadata=knob("What an assignment sticks to", Choice(Unit)),
     )
     least_step_secs: int | None = field(
         default=None,
@@ -50,7 +50,6 @@ class RolloutSettings:
             Number(least=60, most=7 * DAY_SECS, whole=True),
             unit="s",
             null=True,
-            later=True,
         ),
     )
     max_step_secs: int = field(
@@ -59,7 +58,6 @@ class RolloutSettings:
             "Time after which a step that proves nothing is undone",
             Number(least=600, most=30 * DAY_SECS, whole=True),
             unit="s",
-            later=True,
         ),
     )
     holdback_pct: float = field(
@@ -68,7 +66,6 @@ class RolloutSettings:
             "Traffic that stays with the old arm while the change is watched",
             Number(least=0.5, most=50),
             unit="%",
-            later=True,
         ),
     )
     cooling_secs: int = field(
@@ -77,7 +74,6 @@ class RolloutSettings:
             "How long the holdback is kept after the last step",
             Number(least=60, most=30 * DAY_SECS, whole=True),
             unit="s",
-            later=True,
         ),
     )
     require_quality: bool = field(
@@ -85,7 +81,6 @@ class RolloutSettings:
         metadata=knob(
             "Whether changes of model, prompt or parameters must be shown to keep quality",
             Switch(),
-            later=True,
         ),
     )
     provider_noise_sd: float = field(
@@ -93,7 +88,6 @@ class RolloutSettings:
         metadata=knob(
             "How much the log latency of another provider wanders by itself",
             Number(least=0, most=2),
-            later=True,
         ),
     )
     max_error_rate_pct: float | None = field(
@@ -104,7 +98,6 @@ class RolloutSettings:
             Number(above=0, below=100),
             unit="%",
             null=True,
-            later=True,
         ),
     )
     max_latency_ms: float | None = field(
@@ -115,7 +108,6 @@ class RolloutSettings:
             Number(above=0),
             unit="ms",
             null=True,
-            later=True,
         ),
     )
 

@@ -1,124 +1,35 @@
 """A decision becomes traffic, step by step, and the telemetry that follows keeps or undoes it."""
 
-from dataclasses import replace
 from datetime import timedelta
 
-import msgspec
 import pytest
 
-from optimizer.controller import Controller
-from optimizer.decide.docket import Docket
 from optimizer.decisions import DecisionStatus, OptimizationDecision
 from optimizer.documents import SLOTS, Document
 from optimizer.events import OrderAction, ReportOutcome
-from optimizer.findings import Finding
-from optimizer.panes import MINUTE_NS
 from optimizer.rollouts import Phase, RolloutProgress, VerdictKind
 from optimizer.route_state import RouteState
 from optimizer.settings import (
     Autonomy,
-    RolloutSettings,
-    RouteSettings,
-    Settings,
-    StampCheck,
-    StampSettings,
 )
-from optimizer.summaries import instant
 from tests.builders import (
-    ROUTE,
     START,
-    PriceList,
-    a_decision,
     a_report,
     a_summary,
-    an_arm,
     an_observation,
     an_order,
 )
-from tests.rollout_traffic import Behaviour, Traffic
+from tests.rollout_life import NEW, OLD, PENDING, Life, given
+from tests.rollout_traffic import Behaviour
 
-OLD, NEW = an_arm("gpt-4o"), an_arm("gpt-4o", temperature=0.1)
-PENDING = a_decision(incumbent=OLD.id, candidate=NEW.id)
-QUICK = {"require_quality": False, "least_step_secs": 60, "cooling_secs": 300}
 S = DecisionStatus
 KEPT = [S.VALIDATING, S.DEPLOYING, S.DEPLOYED, S.MONITORING, S.COMPLETED]
 UNDONE = [S.VALIDATING, S.DEPLOYING, S.ROLLED_BACK]
 FAILED = [S.VALIDATING, S.DEPLOYING, S.DEPLOYMENT_FAILED, S.ROLLED_BACK]
 
 
-class Life:
-    """A route whose traffic follows its documents, and all that is said of it."""
-
-    def __init__(self, candidate=None, autonomy=Autonomy.AUTO, stale=0.0, rate=600.0, **rollout):
-        self.settings = replace(
-            Settings(),
-            autonomy=autonomy,
-            routes=(RouteSettings(route=ROUTE, incumbent=OLD, candidates=(NEW,)),),
-            stamps=StampSettings(check=StampCheck.REQUIRED, key="x" * 20),
-            rollout=RolloutSettings(**(QUICK | rollout)),
-        )
-        arms = {OLD.id: Behaviour(), NEW.id: candidate or Behaviour()}
-        self.traffic = Traffic(arms, OLD.id, rate=rate, stale=stale)
-        self.controller = Controller(self.settings, PriceList())
-        self.state, self.said = RouteState(), []
-        self.minutes(3)
-        self.state = replace(self.state, docket=Docket(pending=PENDING))
-
-    def minutes(self, count, *events, stored=False):
-        """Let minutes go by, the events in the first ten seconds; give what is said."""
-        before = len(self.said)
-        for number in range(round(count * 6)):
-            if stored:
-                encoded = msgspec.msgpack.encode(self.state)
-                self.state = msgspec.msgpack.decode(encoded, type=RouteState)
-            tick = self.traffic.tick(*(events if number == 0 else ()))
-            self.take(*self.controller.tick(self.state, tick))
-            if tick.end_ns % MINUTE_NS == 0:
-                at = instant(tick.end_ns)
-                self.take(*self.controller.step(self.state, an_observation(at, usual(at))))
-        return self.said[before:]
-
-    def take(self, state, outputs):
-        self.state = state
-        self.said += outputs
-        for output in outputs:
-            if isinstance(output, Document):
-                self.traffic.follow(output)
-
-    def of(self, kind):
-        return [one for one in self.said if isinstance(one, kind)]
-
-    @property
-    def statuses(self):
-        return [one.status for one in self.of(OptimizationDecision)]
-
-    @property
-    def shares(self):
-        """The candidate's slots in each document."""
-        return [len(one.slots_of(NEW.id)) for one in self.of(Document)]
-
-    @property
-    def rules(self):
-        return [one.rule for one in self.of(Finding)]
-
-
-def usual(at):
-    """Five minutes of the incumbent as ever."""
-    return a_summary(
-        arm=OLD.id,
-        end=at,
-        calls=3000,
-        errors=60,
-        latency_slow=0,
-        scores=0,
-        latency_p50_ms=800.0,
-        latency_p95_ms=1545.0,
-        latency_p99_ms=2030.0,
-    )
-
-
 def test_an_arm_that_is_no_worse_is_promoted_step_by_step():
-    life = Life()
+    life = Life(given())
     life.minutes(60)
     assert life.statuses == KEPT
     assert life.shares == [0, 10, 50, 100, 190, SLOTS]
@@ -135,7 +46,7 @@ def test_an_arm_that_is_no_worse_is_promoted_step_by_step():
 
 
 def test_nobody_leaves_the_cohort_while_it_grows():
-    life = Life()
+    life = Life(given())
     life.minutes(60)
     for before, after in zip(life.of(Document)[1:], life.of(Document)[2:], strict=False):
         mine = [slot for slot in range(SLOTS) if before.arm_of(slot) == NEW.id]
@@ -151,7 +62,7 @@ def test_nobody_leaves_the_cohort_while_it_grows():
     ],
 )
 def test_an_arm_that_is_worse_is_undone_and_telemetry_shows_it(worse):
-    life = Life(worse)
+    life = Life(given(), worse)
     life.minutes(40)
     assert life.statuses == UNDONE
     assert max(life.shares) <= 50
@@ -163,7 +74,7 @@ def test_an_arm_that_is_worse_is_undone_and_telemetry_shows_it(worse):
 
 
 def test_a_document_that_no_gateway_follows_is_a_failed_deployment():
-    life = Life(stale=1.0, max_step_secs=1200)
+    life = Life(given(max_step_secs=1200), stale=1.0)
     life.minutes(30)
     assert life.statuses == FAILED
     assert life.shares == [0, 10, 0]
@@ -172,14 +83,14 @@ def test_a_document_that_no_gateway_follows_is_a_failed_deployment():
 
 
 def test_a_step_that_proves_nothing_in_its_time_is_undone_and_that_is_no_harm():
-    life = Life(rate=6.0, max_step_secs=1200)
+    life = Life(given(max_step_secs=1200), rate=6.0)
     life.minutes(30)
     assert life.statuses == UNDONE
     assert "cannot be shown at this traffic" in life.of(OptimizationDecision)[-1].reason
 
 
 def test_a_pause_holds_a_rollout_where_it_is_but_does_not_disarm_it():
-    life = Life()
+    life = Life(given())
     life.minutes(2)
     life.minutes(20, an_order(OrderAction.PAUSE))
     assert life.shares == [0, 10]
@@ -189,7 +100,7 @@ def test_a_pause_holds_a_rollout_where_it_is_but_does_not_disarm_it():
 
 
 def test_a_resumed_rollout_goes_on():
-    life = Life()
+    life = Life(given())
     life.minutes(20, an_order(OrderAction.PAUSE))
     life.minutes(60, an_order(OrderAction.RESUME))
     assert life.statuses[-1] is S.COMPLETED
@@ -197,14 +108,14 @@ def test_a_resumed_rollout_goes_on():
 
 @pytest.mark.parametrize("level", [Autonomy.OBSERVE, Autonomy.RECOMMEND, Autonomy.GUARD])
 def test_below_approve_nothing_is_ever_started(level):
-    life = Life(autonomy=level)
+    life = Life(given(level))
     life.minutes(10, an_order(OrderAction.APPROVE, decision_id=PENDING.id))
     assert life.of(Document) == []
     assert life.statuses == []
 
 
 def test_under_approve_a_rollout_starts_when_a_person_says_so():
-    life = Life(autonomy=Autonomy.APPROVE)
+    life = Life(given(Autonomy.APPROVE))
     life.minutes(10)
     assert life.shares == [0]
     life.minutes(60, an_order(OrderAction.APPROVE, decision_id=PENDING.id, revision=1))
@@ -212,14 +123,14 @@ def test_under_approve_a_rollout_starts_when_a_person_says_so():
 
 
 def test_an_approval_that_saw_another_revision_starts_nothing():
-    life = Life(autonomy=Autonomy.APPROVE)
+    life = Life(given(Autonomy.APPROVE))
     life.minutes(10, an_order(OrderAction.APPROVE, decision_id=PENDING.id, revision=7))
     assert (life.shares, life.rules) == ([0], ["order_refused"])
 
 
 @pytest.mark.parametrize("action", [OrderAction.ROLL_BACK, OrderAction.STOP])
 def test_an_order_undoes_the_rollout_at_its_tick(action):
-    life = Life()
+    life = Life(given())
     life.minutes(3)
     life.minutes(1 / 6, an_order(action))
     assert life.statuses == UNDONE
@@ -230,7 +141,7 @@ def test_an_order_undoes_the_rollout_at_its_tick(action):
 
 
 def test_what_was_promoted_can_be_undone_by_order():
-    life = Life()
+    life = Life(given())
     life.minutes(60)
     life.minutes(5, an_order(OrderAction.ROLL_BACK))
     assert life.shares[-1] == 0
@@ -239,7 +150,7 @@ def test_what_was_promoted_can_be_undone_by_order():
 
 
 def test_a_gateway_that_refuses_a_document_is_a_failed_deployment():
-    life = Life()
+    life = Life(given())
     life.minutes(2)
     refused = a_report(outcome=ReportOutcome.FAILED, revision=2, detail="no such model")
     life.minutes(3, refused)
@@ -248,7 +159,7 @@ def test_a_gateway_that_refuses_a_document_is_a_failed_deployment():
 
 
 def test_a_foreign_revision_is_risen_above_and_the_step_begins_anew():
-    life = Life()
+    life = Life(given())
     life.minutes(2)
     life.minutes(1 / 6, a_report(outcome=ReportOutcome.CONFLICT, revision=70))
     assert (life.of(Document)[-1].revision, life.shares) == (71, [0, 10, 10])
@@ -257,28 +168,28 @@ def test_a_foreign_revision_is_risen_above_and_the_step_begins_anew():
 
 
 def test_a_controller_that_starts_without_state_begins_above_what_gateways_hold():
-    life = Life()
+    life = Life(given())
     life.state, life.said = RouteState(), []
     life.minutes(1, a_report(outcome=ReportOutcome.SEEN, revision=40))
     assert [one.revision for one in life.of(Document)] == [41]
 
 
 def test_a_candidate_whose_model_is_gone_is_undone():
-    life = Life()
+    life = Life(given())
     life.minutes(2)
     life.minutes(1, a_report(outcome=ReportOutcome.MODEL_GONE, revision=2, arm=NEW.id))
     assert life.statuses == UNDONE
 
 
 def test_a_promoted_arm_whose_model_goes_gives_way_to_the_last_known_good():
-    life = Life()
+    life = Life(given())
     life.minutes(60)
     life.minutes(3, a_report(outcome=ReportOutcome.MODEL_GONE, revision=6, arm=NEW.id))
     assert life.of(Document)[-1].incumbent == OLD.id
 
 
 def test_an_arm_that_answers_else_is_not_tried_where_nobody_scores():
-    life = Life(require_quality=True)
+    life = Life(given(require_quality=True))
     life.minutes(10)
     assert life.shares == [0]
     assert life.rules == ["rollout_waits"]
@@ -288,14 +199,14 @@ def test_an_arm_that_answers_else_is_not_tried_where_nobody_scores():
 def test_being_stored_at_every_tick_changes_nothing():
     lives = []
     for stored in (False, True):
-        life = Life(Behaviour(latency_ms=820.0))
+        life = Life(given(), Behaviour(latency_ms=820.0))
         life.minutes(40, stored=stored)
         lives.append(life.said)
     assert lives[0] == lives[1]
 
 
 def test_what_is_promoted_and_breaks_a_limit_later_is_undone_without_asking():
-    life = Life(autonomy=Autonomy.AUTO)
+    life = Life(given())
     life.minutes(60)
     at = START + timedelta(minutes=90)
     broken = a_summary(arm=NEW.id, end=at, calls=3000, errors=900)
