@@ -38,7 +38,9 @@ def command(options: argparse.Namespace) -> int:
     settings = load(options.config, os.environ)
     open_journal(settings.observability.log_level, as_json=settings.observability.json_logging)
     _check(settings)
-    with stop_on_signals() as stop:
+    with ExitStack() as stack:
+        stop = stack.enter_context(stop_on_signals())
+        _serve(stack, settings)
         note("info", "actuator_started", gateway=settings.gateway.kind)
         _actuate(settings, stop)
     note("info", "actuator_stopped", gateway=settings.gateway.kind)
@@ -50,10 +52,12 @@ def beside(stack: ExitStack, settings: Settings) -> None:
 
     Raises:
         SettingsInvalid: The gateway cannot be opened, or the log is nobody else's to read.
+        GatewayUnreachable: Documents cannot be served where the settings say.
     """
     if settings.gateway.kind is GatewayKind.NONE:
         return
     _check(settings)
+    _serve(stack, settings)
     stop = threading.Event()
     thread = threading.Thread(target=_without_harm, args=(settings, stop), name="actuator")
     stack.callback(thread.join)
@@ -70,6 +74,12 @@ def _check(settings: Settings) -> None:
             "database.connection_string is memory:// (OPTIMIZER_DATABASE__CONNECTION_STRING)"
         )
         raise SettingsInvalid([fault])
+
+
+def _serve(stack: ExitStack, settings: Settings) -> None:
+    """Serve documents over HTTP if the settings say so: begun at once, lest nobody misses it."""
+    if server := open_server(settings.gateway):
+        stack.callback(server.close)
 
 
 def _without_harm(settings: Settings, stop: threading.Event) -> None:
@@ -92,8 +102,6 @@ def _actuate(settings: Settings, stop: threading.Event) -> None:
         inputs = stack.enter_context(closing(open_inputs(settings, ())))
         store = stack.enter_context(closing(open_store(database, timeout)))
         state = stack.enter_context(closing(open_state(data / STATE, timeout)))
-        if server := open_server(settings.gateway):
-            stack.callback(server.close)
         judging = Judging(store, settings.recovery.interval_secs, time.monotonic)  # noqa: TID251
         actuator = Actuator(
             log,
