@@ -24,6 +24,7 @@ NAMES = (
     "cli_help_ms",
     "client_choose_us",
     "kill",
+    "actuator_kill",
     "false_alarms",
     "fuzz_payloads",
     "gate_type_one",
