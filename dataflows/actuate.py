@@ -74,10 +74,11 @@ def _check(settings: Settings) -> None:
             "database.connection_string is memory:// (OPTIMIZER_DATABASE__CONNECTION_STRING)"
         )
         raise SettingsInvalid([fault])
+    open_inputs(settings, ()).close()
 
 
 def _serve(stack: ExitStack, settings: Settings) -> None:
-    """Serve documents over HTTP if the settings say so: begun at once, lest nobody misses it."""
+    """Serve documents over HTTP if the settings say so; who waits for another actuator does too."""
     if server := open_server(settings.gateway):
         stack.callback(server.close)
 

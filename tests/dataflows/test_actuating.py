@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,6 +104,22 @@ def test_a_full_disk_stops_no_actuator(scene: Scene) -> None:
     wait_until(lambda: len(scene.gateway.routes()) == len(routes))
     stopped(again)
     assert {report.outcome for report in scene.reports()} <= {"applied", "seen"}
+
+
+@pytest.mark.parametrize("command", [["actuate"], ["run"]])
+def test_a_port_that_is_taken_is_told_at_the_start(
+    command: list[str], scene: Scene, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        process = scene.start(
+            *command,
+            OPTIMIZER_GATEWAY__KIND="documents",
+            OPTIMIZER_GATEWAY__HTTP_PORT=str(taken.getsockname()[1]),
+            OPTIMIZER_INPUT__PATH=str(tmp_path / "spans.jsonl"),
+        )
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "gateway.http_port" in errors
 
 
 @pytest.mark.parametrize(
