@@ -9,8 +9,9 @@ DATA ?=
 .PHONY: demo test check bench lock clean
 
 demo: $(READY)
-	@$(BIN)/python -m dataflows.main simulate demo --out $(DEMO) --force
-	@$(BIN)/python -m dataflows.main replay $(DEMO)
+	@$(BIN)/python -m dataflows.main simulate closed-loop --loop --out $(DEMO) --force --verify
+	@echo "what next:   open the page; then copy connectors/worlds/closed_loop.yaml and make it yours,"
+	@echo "             or follow your own telemetry: $(BIN)/llm-optimizer run --config config.example.yaml"
 
 test: $(READY)
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90

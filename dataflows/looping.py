@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from connectors.api.console import Console
 from connectors.api.new_folders import new_folder, whole_folder
 from connectors.api.progress import Progress
 from connectors.api.recording import world_file
+from connectors.api.story import Story
 from connectors.codecs import to_json
 from connectors.pages.loop_page import loop_page
 from connectors.pages.loop_text import loop_text
@@ -64,11 +64,13 @@ def command(options: argparse.Namespace) -> int:
 
 def _first(file: WorldFile, folder: Path | None, options: argparse.Namespace) -> Played:
     """Play the world's own seed; it is told as it happens, and recorded where asked for."""
-    with ExitStack() as stack:
-        if options.output == "json":
-            return play(file, folder)
-        console = stack.enter_context(Console("table", "none"))
-        return play(file, folder, lambda said: console.watch(said.output))
+    if options.output == "json":
+        return play(file, folder)
+    story = Story(file.world)
+    try:
+        return play(file, folder, lambda said: story.watch(said.output))
+    finally:
+        story.close()
 
 
 def _further(file: WorldFile, options: argparse.Namespace) -> list[LoopReport]:

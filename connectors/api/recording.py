@@ -24,7 +24,8 @@ _SIGNALS = {
     "logs": RecordKind.LOGS,
     "events": RecordKind.EVENT,
 }
-DEMO = Path(__file__).parent.parent / "worlds" / "demo.yaml"
+WORLDS = Path(__file__).parent.parent / "worlds"
+SHIPPED = {"demo": WORLDS / "demo.yaml", "closed-loop": WORLDS / "closed_loop.yaml"}
 
 
 def import_files(options: argparse.Namespace) -> int:
@@ -62,9 +63,10 @@ def world_file(name: str) -> Path:
     Raises:
         NotFound: There is none.
     """
-    world = DEMO if name == "demo" else Path(name)
+    world = SHIPPED.get(name, Path(name))
     if not world.exists():
-        raise NotFound(f"{world}: no such world file; `demo` names the one that ships")
+        known = " and ".join(f"`{one}`" for one in SHIPPED)
+        raise NotFound(f"{world}: no such world file; {known} name those that ship")
     return world
 
 

@@ -29,7 +29,7 @@ def add_simulate(commands: Commands, play: Command) -> None:
         simulate,
         "write a world's telemetry as a recording, or let the optimizer steer the world",
     )
-    parser.add_argument("world", metavar="WORLD", help="a world file, or `demo`")
+    parser.add_argument("world", metavar="WORLD", help="a world file, or `demo`, or `closed-loop`")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder to make")
     parser.add_argument("--force", action="store_true", help="replace the folder if it is there")
     parser.add_argument(

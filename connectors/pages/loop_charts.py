@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from connectors.pages.charts import Band, Chart, Clock, Cue, Line, Strip, legend, strips
 from connectors.pages.loop_words import money, quality_words, rounded_percent
 from connectors.pages.markup import element
+from optimizer.rollouts import Phase, VerdictKind
 from optimizer.simulate.courses import BEST_ARM, BEST_TABLE, INCUMBENT, OPTIMIZER
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
     from connectors.pages.markup import Markup
     from connectors.worlds.loop_report import LoopReport, RouteReport, ToldLook
-    from optimizer.simulate.courses import Course
+    from optimizer.rollouts import Phase, VerdictKind
+from optimizer.simulate.courses import Course
 
 _HUES = 7
 _ROOM = 0.02  # of quality, around the lines
@@ -23,6 +25,7 @@ _REFERENCES = {INCUMBENT: "a0 dashed", BEST_ARM: "a4 dashed", BEST_TABLE: "a6 da
 _VERDICTS = {
     "need_data": "not enough data yet",
     "pass": "passed",
+    "watched": "promoted, and watched against the rest",
     "fail": "failed",
     "pause": "both are bad",
     "invalid": "traffic is not where it was sent",
@@ -80,7 +83,8 @@ class _Look:
         labels: dict[str, str] = {}
         for look in self._route.looks:
             labels.setdefault(
-                look.decision_id, f"{names.get(look.candidate, look.candidate)}: verdicts"
+                look.decision_id,
+                f"{names.get(look.candidate, look.candidate)}, from {look.since:%H:%M}",
             )
             rows.setdefault(look.decision_id, []).append(self._strip(look))
         if rows:
@@ -98,7 +102,9 @@ class _Look:
         about = f" ({look.metric})" if look.metric else ""
         text = f"{where}: {look.kind.replace('_', ' ')}, {look.reason}{about}. {look.detail}"
         start_s, end_s = self._at(look.since), max(self._at(look.until), self._at(look.since) + 10)
-        return Strip(start_s, end_s, look.kind, f"{look.share:.0%}", text)
+        is_watched = look.phase == Phase.HOLDBACK and look.kind == VerdictKind.NEED_DATA
+        style = "watched" if is_watched else look.kind
+        return Strip(start_s, end_s, style, rounded_percent(look.share), text)
 
     def rivals(self) -> Iterable[Markup]:
         """Show how fast others would have gone with the same candidates."""
@@ -128,6 +134,7 @@ class _Look:
             "Saved against the incumbent only, so far",
             chart.lines(lines, self._width_s),
             [(line.style, line.name) for line in lines],
+            "Money alone: what the answers were worth stands below.",
         )
 
     def quality(self) -> Iterable[Markup]:

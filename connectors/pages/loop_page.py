@@ -73,7 +73,7 @@ def _tiles(route: RouteReport) -> Markup:
         (f"{ours.bad_calls:,} calls", f"met a bad arm, {money(ours.bad_cost_usd)}"),
         (
             f"{counts['promoted']} promoted, {counts['rolled_back']} rolled back",
-            f"of {counts['tried']} candidates tried",
+            f"candidates tried: {counts['tried']}",
         ),
     ]
     if ours.total.quality is not None and usual.total.quality is not None:

@@ -44,8 +44,8 @@ def loop_text(reports: Sequence[LoopReport]) -> str:
 def _route(route: RouteReport) -> Iterator[str]:
     counts = statuses(route.decisions)
     yield (
-        f"{route.route}: {counts['tried']} candidates tried, {counts['promoted']} promoted, "
-        f"{counts['rolled_back']} rolled back, {len(route.documents)} documents"
+        f"{route.route}: candidates tried {counts['tried']}, promoted {counts['promoted']}, "
+        f"rolled back {counts['rolled_back']}; documents {len(route.documents)}"
     )
     usual = next(one for one in route.courses if one.name == INCUMBENT)
     yield as_table(_HEAD, [_row(one, usual) for one in route.courses])

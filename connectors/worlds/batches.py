@@ -149,19 +149,22 @@ def _scores(world: World, calls: SimulatedCalls, end_ns: int) -> Iterator[Arriva
 def scores(world: World, judged: SimulatedCalls, stamps: NDArray[np.int64]) -> Iterator[Arrival]:
     """Encode the scores of calls, each with when it arrives."""
     partitions = partition_of(world, judged).tolist()
+    arms = [[arm.arm.id for arm in route.arms] for route in world.routes]  # hashed once
     for row, (stamp_ns, partition) in enumerate(zip(stamps.tolist(), partitions, strict=True)):
-        body = to_json(_score(world, judged, row))
+        body = to_json(_score(world, arms, judged, row))
         yield Arrival(stamp_ns, 1, partition, RecordKind.SCORE, body)
 
 
-def _score(world: World, calls: SimulatedCalls, row: int) -> FeedbackEvent:
+def _score(
+    world: World, arms: Sequence[Sequence[str]], calls: SimulatedCalls, row: int
+) -> FeedbackEvent:
     """Make the event of one score; it echoes where its call was made, so no join is needed."""
     route = world.routes[calls.route[row]]
     trace = calls.ids[row, :16].tobytes().hex()
     cell, revision = int(calls.cell[row]), int(calls.revision[row])
     score = Score(
         route=route.route,
-        arm=route.arms[calls.arm[row]].arm.id,
+        arm=arms[calls.route[row]][calls.arm[row]],
         value=round(float(calls.score[row]), 6),
         name=route.scores.name,
         revision=revision,

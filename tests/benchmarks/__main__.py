@@ -31,6 +31,7 @@ NAMES = (
     "gate_power",
     "label_swap",
     "share_check",
+    "loop_speedup",
 )
 
 

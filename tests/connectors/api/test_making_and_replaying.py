@@ -175,7 +175,7 @@ def test_options_that_would_change_nothing_are_refused(
 def test_a_world_that_is_not_there_is_told(shell: Shell) -> None:
     done = shell("simulate", "nowhere.yaml", "--out", "made")
     assert (done.code, done.output) == (1, "")
-    assert "nowhere.yaml: no such world file; `demo` names the one that ships" in done.errors
+    assert "no such world file; `demo` and `closed-loop` name those that ship" in done.errors
     assert "cannot be read" in shell("simulate", ".", "--out", "made").errors
 
 
