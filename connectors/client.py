@@ -18,11 +18,13 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Self
 
+from connectors.documents import files
 from connectors.documents.choices import Choice, stamps_of
 from connectors.documents.following import Followed, Status
 from connectors.documents.proofs import check_public_keys
-from connectors.documents.sources import source_of
+from connectors.documents.sources import FolderSource, source_of
 from connectors.journal import note
+from optimizer.errors import StorageFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -50,6 +52,8 @@ class Client:
         routes: Followed from the start: what is there now is read before this returns. Others are
             followed from the first time they are asked for, and have no document until then.
         poll_secs: How often to look for something newer.
+        keep: A folder of this client's own for what it follows: a restart begins with it, also
+            when the source is away, and takes nothing older.
         clocks: Gives wall clock and monotonic clock, nanoseconds.
 
     Raises:
@@ -64,12 +68,14 @@ class Client:
         *,
         routes: Iterable[str] = (),
         poll_secs: float = 0.5,
+        keep: Path | None = None,
         clocks: Callable[[], tuple[int, int]] = _clocks,
     ) -> None:
         keys = [public_key] if isinstance(public_key, str) else list(public_key or ())
         self._keys = check_public_keys(keys)
         self._stamp_key = stamp_key
         self._source = source_of(source)
+        self._keep = keep
         self._clocks = clocks
         self._poll_secs = poll_secs
         self._routes: dict[str, Followed] = {}
@@ -116,7 +122,7 @@ class Client:
         """Look for newer documents now."""
         with self._looking:
             for followed in list(self._routes.values()):
-                followed.refresh(self._source, self._clocks())
+                self._look_after(followed)
 
     def close(self) -> None:
         """Follow no more; what is there can be chosen by still, as long as leases hold."""
@@ -146,6 +152,21 @@ class Client:
                 self._follow(route)
                 self._hurry.set()
         return known
+
+    def _look_after(self, followed: Followed) -> None:
+        if self._keep is not None and not followed.file:
+            followed.refresh(FolderSource(self._keep), self._clocks())
+        before = followed.file
+        followed.refresh(self._source, self._clocks())
+        if self._keep is not None and followed.file != before:
+            self._remember(followed, self._keep)
+
+    def _remember(self, followed: Followed, keep: Path) -> None:
+        try:
+            for name, content in followed.files():
+                files.put(keep / name, content)
+        except StorageFailed as error:  # it is followed all the same
+            note("warn", "document_not_kept", error=error)
 
     def _follow(self, route: str) -> None:
         self._routes.setdefault(route, Followed(route, self._keys, self._stamp_key))

@@ -11,7 +11,7 @@ from connectors.api import rendering
 from connectors.api.decisions import database_of
 from connectors.api.dry_run import first_document, newest_document
 from connectors.api.opening import open_log, open_log_of, open_store
-from connectors.audit import Version, order_in, versions_of
+from connectors.audit import Version, versions_of
 from connectors.codecs import from_json, plain, to_json
 from connectors.configuration import load
 from connectors.documents.differences import described, differences, share, traffic
@@ -74,13 +74,12 @@ def versions(options: argparse.Namespace) -> int:
             str(one.document.revision),
             _at(one.document.created_at),
             traffic(one.document),
-            one.author or "llm-optimizer",
-            _why(one),
             one.document.decision_id[:_SHORT],
+            one.why,
         )
         for one in found
     ]
-    head = ("revision", "made (UTC)", "traffic", "by", "why", "decision")
+    head = ("revision", "made (UTC)", "traffic", "decision", "why")
     return _print([rendering.as_table(head, rows)])
 
 
@@ -148,23 +147,13 @@ def _log(options: argparse.Namespace) -> Log:
 def _version_as_json(version: Version) -> str:
     told = {
         "type": "version",
-        "author": version.author,
-        "why": _why(version),
+        "why": version.why,
         "orders": [plain(each) for each in version.orders],
         "decision": plain(version.decision) if version.decision else None,
         "differences": differences(version.before, version.document),
         "document": plain(version.document),
     }
     return to_json(told).decode()
-
-
-def _why(version: Version) -> str:
-    """Give what people said, else what the document says of itself."""
-    ordered = [order_in(each) for each in version.orders]
-    said = [f"{one.action}: {one.reason}" if one.reason else str(one.action) for one in ordered]
-    return (
-        "; ".join([version.document.reason, *said]) if version.document.reason else "; ".join(said)
-    )
 
 
 def _lines(document: Document) -> Iterator[str]:

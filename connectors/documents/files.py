@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from optimizer.errors import StorageFailed
@@ -32,7 +32,8 @@ def put(path: Path, data: bytes) -> None:
         aside.replace(path)
         _settle(path.parent)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
         raise StorageFailed(_told(path, error)) from error
 
 

@@ -9,13 +9,13 @@ from connectors.documents.leases import Lease, Term, begin, open_lease
 from connectors.documents.names import CURRENT, LEASES, file_of, prompt_file
 from connectors.documents.parsing import Opened, open_file
 from connectors.documents.proofs import digest_of
-from connectors.documents.rendering import reference
+from connectors.documents.rendering import prompts_of, reference
 from connectors.documents.rules import MOST_PROMPT_BYTES
 from connectors.journal import note
 from optimizer.errors import DocumentInvalid, GatewayUnreachable, UnknownVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from connectors.documents.sources import Source
     from optimizer.documents import Unit
@@ -48,6 +48,9 @@ class Followed:
         route: `tenant/service/route`.
         public_keys: Who may have signed what is followed; empty when nobody asks.
         stamp_key: Signs stamps; None leaves them unsigned.
+
+    Attributes:
+        file: The file of the document that is followed; empty for none.
     """
 
     def __init__(self, route: str, public_keys: Sequence[str], stamp_key: str | None) -> None:
@@ -56,7 +59,7 @@ class Followed:
         self._stamp_key = stamp_key
         self._tags: dict[str, Hashable] = {}
         self._opened: Opened | None = None
-        self._digest = ""
+        self._digest, self.file = "", b""
         self._choices: Choices | None = None
         self._lease: Lease | None = None
         self._holds, self._term = False, _NO_TERM
@@ -82,6 +85,13 @@ class Followed:
         is_followed = holds and not (term is not None and term.is_over(*clocks))
         document = self._opened.document
         return Status(document.revision, self._digest, document.unit, is_followed, self._trouble())
+
+    def files(self) -> Iterator[tuple[str, bytes]]:
+        """Give the names and contents by which this document can be read again, it the last."""
+        if self._opened is not None:
+            for refers, text in prompts_of(self._opened.document).items():
+                yield prompt_file(refers), text.encode()
+            yield file_of(CURRENT, self._route), self.file
 
     def refresh(self, source: Source, clocks: tuple[int, int]) -> None:
         """Look for something newer; what is wrong with it stands in the status."""
@@ -122,7 +132,7 @@ class Followed:
         if there is not None and document.revision <= there.document.revision:
             told = f"revision {document.revision} follows {there.document.revision}"
             raise DocumentInvalid([f"{told}: it is older, or another one of that name"])
-        self._opened, self._digest = opened, digest_of(opened.body)
+        self._opened, self._digest, self.file = opened, digest_of(opened.body), data
         self._choices = Choices(document, self._stamp_key)
         self._lease, self._holds, self._term = None, not document.leased, None
         self._tags.pop(file_of(LEASES, self._route), None)

@@ -23,11 +23,13 @@ from connectors.documents.parsing import document_of
 from connectors.documents.proofs import public_key_of
 from connectors.documents.rendering import body_of
 from connectors.logs.sqlite import SqliteLog
-from connectors.publisher import DECISIONS, DOCUMENTS
+from connectors.publisher import DECISIONS, DOCUMENTS, FINDINGS
 from connectors.stores.sqlite import SqliteStore
+from optimizer.decide.orders import OBEYED
 from optimizer.documents import SLOTS, Allotment, Document
+from optimizer.findings import FindingStatus
 from optimizer.ports import Row
-from tests.builders import ROUTE, START, a_decision
+from tests.builders import ROUTE, START, a_decision, a_finding
 from tests.connectors.api.shell import Shell
 from tests.connectors.documents.examples import NEW, OLD, OTHER_PAIR, PAIR, a_document, a_lease
 
@@ -41,6 +43,15 @@ FIRST = a_document(
 )
 DECISION = a_decision(incumbent=OLD.id, candidate=NEW.id)
 STEP = a_document(revision=2, decision_id=DECISION.id, created_at=START + timedelta(minutes=1))
+ORDER = a_finding(
+    rule=OBEYED,
+    status=FindingStatus.CLOSED,
+    since=STEP.created_at,
+    seen=STEP.created_at,
+    until=STEP.created_at,
+    title="An order to approve was carried out",
+    detail="Given by ada: looks right",
+)
 SETTINGS = """
 routes:
   - route: acme/shop/answer
@@ -56,6 +67,7 @@ def written(folder: Path, *documents: Document) -> Path:
         for each in documents:
             log.append(DOCUMENTS, [(each.route, to_json(cloud_event(each, "svc")))])
             store.put("documents", [Row(each.route, "", to_json(each))])
+        log.append(FINDINGS, [(ROUTE, to_json(cloud_event(ORDER, "svc")))])
         log.append(DECISIONS, [(ROUTE, to_json(cloud_event(DECISION, "svc")))])
         store.put("decisions", [Row(DECISION.id, "", to_json(DECISION))])
     return path
@@ -107,8 +119,9 @@ def test_an_earlier_revision_is_shown(shell: Shell, database: Path) -> None:
 def test_versions_say_who_and_why(shell: Shell, database: Path) -> None:
     done = shell("documents", "versions", ROUTE, "--db", database)
     _, one, two = done.output.splitlines()
-    assert one.endswith("llm-optimizer  what serves it today")
-    assert two.endswith(DECISION.id[:8])
+    assert one.endswith("what serves it today")
+    assert f"{DECISION.id[:8]}  {STEP.reason}" in two
+    assert two.endswith(f"{ORDER.title}. {ORDER.detail}")
     told = shell("documents", "versions", ROUTE, "--db", database, "--output", "json").output
     assert json.loads(told.splitlines()[1])["decision"]["rationale"] == DECISION.rationale
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings, strategies as st
+from openfeature.contrib.tools.flagd.core import FlagdCore
+from openfeature.evaluation_context import EvaluationContext
 
 from connectors.client import Client
 from connectors.documents.choices import Choices
@@ -43,6 +45,7 @@ SECOND = 10**9
 START_NS = int(START.timestamp()) * SECOND
 AT_REST = a_document(slots=10, leased=False)
 UNITS = [f"conversation-{number}" for number in range(2000)]
+MANY = [f"conversation-{number}" for number in range(100_000)]
 
 
 @dataclass
@@ -378,6 +381,51 @@ def test_a_restart_follows_on(following) -> None:
     assert not other.status(ROUTE).is_followed
 
 
+@pytest.mark.parametrize("source", ["http://127.0.0.1:1", "nowhere"])
+def test_a_restart_while_the_source_is_away_goes_on_with_what_was_kept(
+    following, folder: Folder, tmp_path: Path, source: str
+) -> None:
+    folder.publish(AT_REST)
+    before = following(keep=tmp_path / "kept")
+    with Client(
+        source, PAIR.public, routes=[ROUTE], poll_secs=3600, keep=tmp_path / "kept"
+    ) as again:
+        assert [again.choose(ROUTE, unit) for unit in UNITS] == [
+            before.choose(ROUTE, unit) for unit in UNITS
+        ]
+
+
+def test_what_was_kept_is_checked_and_not_replaced_by_older_ones(
+    following, folder: Folder, tmp_path: Path
+) -> None:
+    folder.publish(AT_REST)
+    following(keep=tmp_path / "kept")
+    with folder.held():
+        folder.withdraw(ROUTE)
+    folder.publish(a_document(revision=5, leased=False))
+    assert following(keep=tmp_path / "kept").status(ROUTE).revision == 7
+    assert following().status(ROUTE).revision == 5
+    kept = tmp_path / "kept" / file_of(CURRENT, ROUTE)
+    kept.write_bytes(kept.read_bytes().replace(b"gpt-4o-mini", b"gpt-4o-nano"))
+    assert following(keep=tmp_path / "kept").status(ROUTE).revision == 5
+
+
+def test_a_step_that_was_kept_needs_a_lease_from_its_source(
+    following, leased: Folder, tmp_path: Path
+) -> None:
+    assert following(keep=tmp_path / "kept", clocks=Clocks()).status(ROUTE).is_followed
+    (leased.path / file_of(LEASES, ROUTE)).unlink()
+    assert not following(keep=tmp_path / "kept", clocks=Clocks()).status(ROUTE).is_followed
+
+
+def test_a_folder_that_cannot_be_kept_in_changes_nothing(
+    following, folder: Folder, tmp_path: Path
+) -> None:
+    folder.publish(AT_REST)
+    (tmp_path / "kept").write_text("a file")
+    assert following(keep=tmp_path / "kept").status(ROUTE).revision == 7
+
+
 def test_stamps_are_signed_as_telemetry_checks_them(following, folder: Folder) -> None:
     folder.publish(AT_REST)
     client = following(stamp_key="the key")
@@ -424,10 +472,19 @@ def test_a_choice_is_the_arm_that_the_document_names(document: Document) -> None
 def test_client_and_document_agree_over_100_000_units() -> None:
     document = a_document(slots=10)
     choices = Choices(document)
-    units = [f"conversation-{number}" for number in range(100_000)]
     owners = [document.arm_of(slot) for slot in range(SLOTS)]
-    assert [choices.choose(unit).arm for unit in units] == [
-        owners[slot_of(document.salt, unit)] for unit in units
+    assert [choices.choose(unit).arm for unit in MANY] == [
+        owners[slot_of(document.salt, unit)] for unit in MANY
+    ]
+
+
+@pytest.mark.slow
+def test_client_and_flagd_agree_over_100_000_units() -> None:
+    document, flagd = a_document(slots=50), FlagdCore()
+    flagd.set_flags(seal(body_of(document), PAIR.private).decode())
+    choices = Choices(document)
+    assert [choices.choose(unit).arm for unit in MANY] == [
+        flagd.resolve_object_value(ROUTE, {}, EvaluationContext(unit)).variant for unit in MANY
     ]
 
 
