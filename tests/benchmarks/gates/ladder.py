@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -35,14 +36,12 @@ class Climb(NamedTuple):
         terms: While they climb.
         after: In the holdback; None for no holdback.
         least_ticks: Least time of each step but the last.
-        first: Step to begin with.
-        held: Whether they stay at that step whatever is shown.
+        held: Whether they stay at their first step whatever is shown.
     """
 
     terms: Terms
     after: Terms | None
     least_ticks: tuple[int, ...]
-    first: int = 0
     held: bool = False
 
 
@@ -62,13 +61,13 @@ class Ladder:
 
     def __init__(self, climb: Climb, rollouts: int) -> None:
         self._climb = climb
-        self._step = np.full(rollouts, climb.first)
+        self._step = np.zeros(rollouts, np.int64)
         self._since = np.zeros(rollouts, np.int64)
         self._climbing = Panel(climb.terms, rollouts)
         self._holding = Panel(climb.after or climb.terms, rollouts)
         self._minute: list[Served] = []
         self._post, self._tick = Post(), 0
-        slots, next_slots = climb.terms.ladder[climb.first : climb.first + 2]
+        slots, next_slots = climb.terms.ladder[:2]
         self._climbing.join(np.arange(rollouts), slots, next_slots)
         self.slots = np.full(rollouts, slots)
         self.standing = np.zeros(rollouts, np.int64)
@@ -156,7 +155,8 @@ def climb_of(
         )
         for is_holdback in (False, True)
     )
+    if held_at is not None:
+        terms = replace(terms, ladder=(held_at, terms.ladder[-1]))
     profile = PROFILES[settings.decisions.risk_profile]
     least = tuple(int(seconds / TICK_SECS) for seconds in profile.least_step_secs)
-    first = 0 if held_at is None else terms.ladder.index(held_at)
-    return Climb(terms, after, least, first, held=held_at is not None)
+    return Climb(terms, after, least, held=held_at is not None)
