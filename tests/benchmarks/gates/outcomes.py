@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from scipy.special import betaincinv
 
+from optimizer.simulate.quantities import Judged
 from optimizer.simulate.rivals import Minute
 
 if TYPE_CHECKING:
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 CANDIDATE, INCUMBENT = 0, 1
-MEAN_SCORE = 0.8
+MEAN_SCORE, SCORE_SD = 0.8, 0.33
+_GRID = np.linspace(0, 1, 2001)
 
 
 class Served(NamedTuple):
@@ -69,8 +73,10 @@ def served_by(drawn: Drawn, arm: Ints, arms: Arms, world: World, own: Floats) ->
     latency = drawn.latency + np.log([each.latency for each in arms])[arm]
     latency += own[drawn.row] * (arm == CANDIDATE)
     failed = drawn.failing < world.errors + np.array([each.errors for each in arms])[arm]
-    usual = MEAN_SCORE + np.array([each.quality for each in arms])[arm]
-    score = np.where(drawn.score < usual - 0.1, 1.0, np.where(drawn.score < usual + 0.1, 0.5, 0.0))
+    score = np.zeros(len(arm))
+    for place, each in enumerate(arms):
+        judged = (arm == place) & (drawn.scored >= 0)
+        score[judged] = np.interp(drawn.score[judged], _GRID, _scores(each.quality))
     ended = drawn.hanging >= np.array([each.hangs for each in arms])[arm]
     return Served(
         row=drawn.row[ended],
@@ -100,3 +106,12 @@ def minute_of(served: Served, rollouts: int) -> Minute:
         latency=summed(good * np.exp(served.latency)),
         cost=summed(good * np.exp(served.cost)),
     )
+
+
+@lru_cache
+def _scores(more: float) -> Floats:
+    """Give the quantiles of scores, Beta distributed, on the grid; the sd is that of every arm."""
+    mean = MEAN_SCORE + more
+    strength = Judged(mean=mean, sd=SCORE_SD).strength
+    quantiles: Floats = betaincinv(mean * strength, (1 - mean) * strength, _GRID)
+    return quantiles

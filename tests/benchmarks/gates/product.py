@@ -1,4 +1,4 @@
-"""The same rollouts as the product plays them: columns, panes, ticks, judge, documents."""
+"""The same rollouts as the product plays them: columns, panes, ticks, controller, documents."""
 
 from __future__ import annotations
 
@@ -7,24 +7,29 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from optimizer.act.advancing import advance, begin
-from optimizer.act.desired import at_rest
-from optimizer.act.rollout import Leave, Rollout
-from optimizer.documents import Unit
+from optimizer.act.acting import Acting, found, started
+from optimizer.act.advancing import begin
+from optimizer.controller import Controller
+from optimizer.decisions import DecisionStatus, OptimizationDecision
+from optimizer.documents import Document, Unit
 from optimizer.observe.columns import ERROR, STREAMED, Columns
 from optimizer.observe.keys import CallKey, KeyTable
 from optimizer.observe.open_panes import OpenPane
 from optimizer.open_ticks import OpenTicks
 from optimizer.panes import PANE_NS
-from optimizer.rollouts import Phase, Tick
+from optimizer.rollouts import Tick
+from optimizer.route_state import RouteState
+from optimizer.settings import Autonomy, Settings
 from optimizer.simulate.rivals import Standing
 from optimizer.summaries import instant
 from tests.benchmarks.gates.outcomes import CANDIDATE
 from tests.benchmarks.gates.post import Post
 from tests.benchmarks.load import START_NS
-from tests.builders import a_decision, an_arm
+from tests.builders import PriceList, a_decision, an_arm
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from optimizer.panes import Pane
@@ -35,7 +40,8 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 OLD, NEW = an_arm("gpt-4o"), an_arm("gpt-4o", temperature=0.1)
-_DAY_SECS = 86_400
+_FIRST = 2  # revision of a rollout's first document
+_MONTH_SECS = 30 * 86_400
 _ABSENT = {"tokens_in": -1, "tokens_out": -1, "tokens_cached": 0}
 
 
@@ -63,53 +69,56 @@ class Product:
     Attributes:
         slots: (n,) slots of the candidates, as the documents say.
         standing: (n,) how each stands.
-        reasons: The reason of the verdict that undid each; `""` for none.
     """
 
     def __init__(self, climb: Climb, rollouts: int) -> None:
         self._routes = [f"acme/shop/{number:04d}" for number in range(rollouts)]
         self._climb = climb
-        self._rollouts: list[Rollout | None] = [self._begun(route) for route in self._routes]
+        autonomy = Autonomy.GUARD if climb.held else Autonomy.AUTO
+        self._controller = Controller(replace(Settings(), autonomy=autonomy), PriceList())
+        self._states = [self._begun(route) for route in self._routes]
         self._table, self._ticks = KeyTable(), OpenTicks(self._routes)
         self._post, self._tick, self._ids = Post(), 0, 1
+        self._revision = np.full(rollouts, _FIRST)
         self.slots = np.full(rollouts, climb.terms.ladder[0])
         self.standing = np.zeros(rollouts, np.int64)
-        self.reasons = [""] * rollouts
 
     def take(self, served: Served) -> None:
         """Take ten seconds of calls, and do what the documents then say."""
-        revision = np.array(
-            [each.document.revision if each else 1 for each in self._rollouts], np.int64
-        )
-        self._post.send(served, revision, self._tick)
+        self._post.send(served, self._revision, self._tick)
         scores = self._post.arriving(range(self._tick, self._tick + 1))
-        self._ticks.add(self._pane(served, scores, revision))
+        self._ticks.add(self._pane(served, scores))
         self._tick += 1
         end_ns = START_NS + self._tick * PANE_NS
         rows = self._ticks.take(end_ns, self._routes)
         for place, route in enumerate(self._routes):
-            rollout = self._rollouts[place]
-            if rollout is not None:
+            if self._is_watched(place):
                 tick = Tick(route=route, end_ns=end_ns, rows=rows.get(route))
-                self._advance(place, rollout, tick)
+                self._states[place], said = self._controller.tick(self._states[place], tick)
+                self._follow(place, said)
 
-    def _advance(self, place: int, rollout: Rollout, tick: Tick) -> None:
-        leave = Leave(widens=not self._climb.held, revision=rollout.document.revision + 1)
-        moved, _ = advance(rollout, tick, leave)
-        if not isinstance(moved, Rollout):
-            self.standing[place], self.slots[place] = Standing.ROLLED_BACK, 0
-            self.reasons[place] = moved.told.verdict.reason
-            self._rollouts[place] = None
-            return
-        if moved.phase is not Phase.ROLLING_OUT and rollout.phase is Phase.ROLLING_OUT:
-            self.standing[place] = Standing.PROMOTED
-        self.slots[place] = len(moved.document.slots_of(NEW.id))
-        keeps = moved.phase is Phase.ROLLING_OUT or self._climb.after is not None
-        self._rollouts[place] = moved if keeps else None
+    def _is_watched(self, place: int) -> bool:
+        standing = self.standing[place]
+        return bool(
+            standing == Standing.RUNNING or (standing == Standing.PROMOTED and self._climb.after)
+        )
 
-    def _begun(self, route: str) -> Rollout:
+    def _follow(self, place: int, said: Iterable[object]) -> None:
+        """Do what a document says; note what a decision came to."""
+        for each in said:
+            match each:
+                case Document():
+                    self._revision[place] = each.revision
+                    self.slots[place] = len(each.slots_of(NEW.id))
+                case OptimizationDecision(status=DecisionStatus.MONITORING):
+                    self.standing[place] = Standing.PROMOTED
+                case OptimizationDecision(status=DecisionStatus.ROLLED_BACK):
+                    self.standing[place] = Standing.ROLLED_BACK
+
+    def _begun(self, route: str) -> RouteState:
+        """Give a route on which a rollout has just begun, on these terms."""
         at = instant(START_NS)
-        rest = at_rest(route, OLD, 1, at, unit=Unit.CALL, reason="serves")
+        acting, rest = found(Acting(), route, OLD, at, Unit.CALL)
         decision = a_decision(
             route=route, incumbent=OLD.id, candidate=NEW.id, created_at=at, updated_at=at
         )
@@ -119,17 +128,17 @@ class Product:
             (rest,),
             replace(self._climb.terms, arms=(NEW.id, OLD.id)),
             least_secs=tuple(ticks * 10 for ticks in self._climb.least_ticks),
-            max_step_secs=30 * _DAY_SECS,
-            cooling_secs=30 * _DAY_SECS,
+            max_step_secs=_MONTH_SECS,
+            cooling_secs=_MONTH_SECS,
             at_ns=START_NS,
-            revision=2,
+            revision=_FIRST,
         )
-        return rollout
+        return RouteState(acting=started(acting, rollout))
 
-    def _pane(self, served: Served, scores: Scores, revision: Ints) -> Pane:
+    def _pane(self, served: Served, scores: Scores) -> Pane:
         """Sum calls and scores as an observer does."""
         pane = OpenPane()
-        whose = Named(served.row, served.arm, revision[served.row])
+        whose = Named(served.row, served.arm, self._revision[served.row])
         pane.put(self._calls(served, self._codes(whose)), self._table)
         judged = self._codes(Named(scores.row, scores.arm, scores.step))
         pane.put(self._judgements(scores, judged), self._table)

@@ -3,6 +3,7 @@
 Log latency: noise sd .6 and the user's own level sd .3; log cost: noise sd .8, the user's level sd
 .3 and a Pareto tail on 2 % of calls; errors 2 % times the user's own factor; three cells whose mix
 drifts; a daily rhythm of 50 % in rate and 22 % in level; a common load that wanders as AR(1).
+Scores have an sd of .33, whatever their mean.
 """
 
 from __future__ import annotations
