@@ -19,7 +19,7 @@ from optimizer.open_ticks import OpenTicks
 from optimizer.panes import PANE_NS
 from optimizer.rollouts import Tick
 from optimizer.route_state import RouteState
-from optimizer.settings import Autonomy, Settings
+from optimizer.settings import Autonomy, Settings, StampCheck, StampSettings
 from optimizer.simulate.rivals import Standing
 from optimizer.summaries import instant
 from tests.benchmarks.gates.outcomes import CANDIDATE
@@ -75,7 +75,9 @@ class Product:
         self._routes = [f"acme/shop/{number:04d}" for number in range(rollouts)]
         self._climb = climb
         autonomy = Autonomy.GUARD if climb.held else Autonomy.AUTO
-        self._controller = Controller(replace(Settings(), autonomy=autonomy), PriceList())
+        stamps = StampSettings(check=StampCheck.REQUIRED, key="0" * 32)  # else nothing may widen
+        settings = replace(Settings(), autonomy=autonomy, stamps=stamps)
+        self._controller = Controller(settings, PriceList())
         self._states = [self._begun(route) for route in self._routes]
         self._table, self._ticks = KeyTable(), OpenTicks(self._routes)
         self._post, self._tick, self._ids = Post(), 0, 1
