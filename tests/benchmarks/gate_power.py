@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-SEEDS = 1000
+STAGES = (250, 500, 1000)  # seeds
 SCORED = replace(CALL, scored=0.2)
 STREAMED = replace(CALL, streamed=True)
 OTHER_PROVIDER = replace(STREAMED, own_sd=0.08)
@@ -89,19 +89,16 @@ BESIDE = {"latency_20", "latency_50", "cost_20", "errors_2", "errors_5", "latenc
 def run(*, small: bool, data: Path | None) -> Iterable[Figure]:  # noqa: ARG001 - needs none
     """Play as many seeds as are wanted, or as time allows; say what was found so far."""
     parts = Parts("gate_power", small=small)
-    harms = HARMS if not small else (HARMS[2],)
+    harms, equals = (HARMS[2:3], ()) if small else (HARMS, EQUALS)
+    for seeds in (10,) if small else STAGES:  # all cells a little, then all more
+        for cell in (*(harm.cell for harm in harms), *equals):
+            parts.fill(cell, OURS, seeds)
+            for rival in RIVALS if cell.name in BESIDE else ():
+                parts.fill(cell, rival, seeds)
     for harm in harms:
-        _fill(parts, harm.cell, small=small)
         yield from harm_figures(parts, harm)
-    for cell in EQUALS if not small else ():
-        _fill(parts, cell, small=small)
+    for cell in equals:
         yield from equal_figures(parts, cell)
-
-
-def _fill(parts: Parts, cell: Cell, *, small: bool) -> None:
-    parts.fill(cell, OURS, 10 if small else SEEDS)
-    for rival in RIVALS if cell.name in BESIDE else ():
-        parts.fill(cell, rival, SEEDS)
 
 
 def harm_figures(parts: Parts, harm: Harm) -> Iterator[Figure]:

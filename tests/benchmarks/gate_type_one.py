@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 SIX_HOURS = 360.0
 HALF = 100  # slots
-RATES = (60, 10, 600)
+SEEDS = {60: 2000, 10: 300, 600: 300}  # by calls a minute
+STAGES = (250, 500, 1000, 2000)
+BESIDE = 60  # the rate at which rivals are played as well
 AT_MARGIN = {
     "latency": (CALL, Effect(latency=1.2)),
     "cost": (CALL, Effect(cost=1.2)),
@@ -32,7 +34,7 @@ AT_MARGIN = {
 
 def worlds_cells(rate: int) -> Iterator[Cell]:
     """Give the cells of equal arms at a rate: each world, climbing and held."""
-    worlds = WORLDS if rate != RATES[0] else WORLDS | {"few_units": FEW_UNITS}
+    worlds = WORLDS if rate != BESIDE else WORLDS | {"few_units": FEW_UNITS}
     for name, world in worlds.items():
         for mode, held_at in (("climbing", None), ("held", HALF)):
             yield Cell(
@@ -58,20 +60,29 @@ def margin_cells() -> Iterator[Cell]:
 def run(*, small: bool, data: Path | None) -> Iterable[Figure]:  # noqa: ARG001 - needs none
     """Play as many seeds as are wanted, or as time allows; say what was found so far."""
     parts = Parts("gate_type_one", small=small)
-    wanted = {60: 2000, 10: 300, 600: 300} if not small else {60: 4}
-    for rate, seeds in wanted.items():
-        cells = list(worlds_cells(rate))
-        if small:
-            cells = [replace(cell, minutes=12.0) for cell in cells[::5]]
-        for cell in cells:
+    if small:
+        cells = [replace(cell, minutes=12.0) for cell in list(worlds_cells(60))[::5]]
+        _fill(parts, {60: cells}, 4)
+        yield from equal_figures(parts, 60, cells)
+        return
+    worlds = {rate: list(worlds_cells(rate)) for rate in SEEDS}
+    margins = list(margin_cells())
+    for seeds in STAGES:  # all cells a little, then all more
+        _fill(parts, worlds, seeds)
+        for cell in margins:
             parts.fill(cell, OURS, seeds)
-            if rate == RATES[0] and cell.held_at is None:
-                for rival in RIVALS:
-                    parts.fill(cell, rival, seeds)
+    for rate, cells in worlds.items():
         yield from equal_figures(parts, rate, cells)
-    for cell in [] if small else margin_cells():
-        parts.fill(cell, OURS, 2000)
+    for cell in margins:
         yield margin_figure(parts, cell)
+
+
+def _fill(parts: Parts, worlds: dict[int, list[Cell]], seeds: int) -> None:
+    for rate, cells in worlds.items():
+        for cell in cells:
+            parts.fill(cell, OURS, min(seeds, SEEDS[rate]))
+            for rival in RIVALS if rate == BESIDE and cell.held_at is None else ():
+                parts.fill(cell, rival, min(seeds, SEEDS[rate]))
 
 
 def equal_figures(parts: Parts, rate: int, cells: list[Cell]) -> Iterator[Figure]:

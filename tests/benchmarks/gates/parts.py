@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import statistics
 import time
 from collections import Counter
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tests.benchmarks.figures import RESULTS, commit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     from tests.benchmarks.gates.cells import Cell
@@ -24,11 +25,9 @@ if TYPE_CHECKING:
 MINUTES = 25.0  # of one run
 AT_ONCE = 250  # seeds of a part
 _ROOT = RESULTS.parents[2]
-_CODE = (
-    "optimizer/act",
-    "optimizer/statistics",
-    "optimizer/simulate/rivals",
-    "tests/benchmarks/gates",
+_IMPORT = re.compile(
+    r"^ *from ((?:optimizer\.(?:act|statistics)|tests\.benchmarks\.gates)\.\w+)",
+    re.MULTILINE,
 )
 
 
@@ -124,11 +123,20 @@ def _sums(part: dict[str, Any]) -> Sums:
 def code() -> str:
     """Give a fingerprint of the code that the parts depend on."""
     digest = hashlib.sha256()
-    for path in _sources():
+    for path in sorted(_sources()):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _sources() -> Iterator[Path]:
-    for folder in _CODE:
-        yield from sorted((_ROOT / folder).glob("*.py"))
+def _sources() -> set[Path]:
+    """Find what playing reaches in the folders that matter, by its imports."""
+    found = set((_ROOT / "optimizer/simulate/rivals").glob("*.py"))
+    waiting = [_ROOT / "tests/benchmarks/gates/cells.py"]
+    while waiting:
+        path = waiting.pop()
+        if path.exists() and path not in found:
+            found.add(path)
+            names = _IMPORT.findall(path.read_text())
+            reached = [_ROOT / f"{name.replace('.', '/')}.py" for name in names]
+            waiting += reached
+    return found
