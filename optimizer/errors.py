@@ -13,6 +13,7 @@ OptimizerError
 ├── DocumentInvalid        a document with faults; lists all of them
 ├── GatewayUnreachable     a gateway that does not answer; trying again may help
 ├── GatewayRefused         a gateway that will not take a document; trying again does not help
+│   └── ModelGone          it does not serve an arm's model any more
 ├── RevisionConflict       a gateway that holds another revision than expected
 └── NotAvailable           asked for, promised for later, not there yet
 """
@@ -92,6 +93,18 @@ class GatewayUnreachable(OptimizerError):
 
 class GatewayRefused(OptimizerError):
     """A gateway that will not take a document; trying again does not help."""
+
+
+class ModelGone(GatewayRefused):
+    """A gateway that does not serve an arm's model any more.
+
+    Attributes:
+        arm: The arm's id.
+    """
+
+    def __init__(self, message: str, arm: str) -> None:
+        super().__init__(message)
+        self.arm = arm
 
 
 class RevisionConflict(OptimizerError):

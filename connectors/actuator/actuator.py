@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from connectors.actuator.desired import Desired
+from connectors.actuator.errands import Errand, pause_s
 from connectors.actuator.outbox import Outbox
-from connectors.actuator.reconciler import Errand, Reconciler, pause_s
+from connectors.actuator.reconciler import Reconciler
 from connectors.journal import note
 from optimizer.errors import GatewayRefused, GatewayUnreachable, OptimizerError, StorageFailed
 
@@ -81,8 +82,11 @@ class Actuator:
     def turn(self) -> float:
         """Do what is due; give the seconds until the next turn."""
         with self._complained("log_unreadable"):
-            for route in self._desired.catch_up():
-                self._errands.setdefault(route, Errand(route=route)).due_s = 0.0
+            self._desired.catch_up()
+        while self._desired.news:
+            route = self._desired.news.pop()
+            errand = self._errands.setdefault(route, Errand(route=route))
+            errand.due_s, errand.attempts = 0.0, 0
         self._list()
         self._look()
         with self._complained("reports_wait"):

@@ -39,11 +39,15 @@ class Desired:
     Attributes:
         documents: The newest document of each route.
         contradicted: Documents that came under a revision that meant another one before, by route.
+        outdated: Documents that were new, and yet older than the newest, by route.
+        news: Routes of which something new was read; who looks at them takes them out.
     """
 
     def __init__(self, log: Log, state: Database) -> None:
         self.documents: dict[str, Document] = {}
         self.contradicted: dict[str, Document] = {}
+        self.outdated: dict[str, Document] = {}
+        self.news: set[str] = set()
         self._log = log
         self._state = state
         self._digests: dict[str, dict[int, str]] = {}
@@ -54,8 +58,8 @@ class Desired:
         self._next = self._kept = places[0][0] if places else 0
         self._is_resumed = True
 
-    def catch_up(self) -> set[str]:
-        """Read the log to its end; give the routes that have a newer document now.
+    def catch_up(self) -> None:
+        """Read the log to its end.
 
         Raises:
             StorageFailed: The log cannot be read.
@@ -63,14 +67,12 @@ class Desired:
         if self._is_resumed and self._next > self._log.end(DOCUMENTS):
             self._next = 0  # it was begun anew
         self._is_resumed = False
-        news: set[str] = set()
         while entries := self._log.read(DOCUMENTS, self._next, _AT_ONCE):
             for entry in entries:
                 document = _document_in(entry)
-                if document and self._hear(document):
-                    news.add(document.route)
+                if document:
+                    self._hear(document)
             self._next = entries[-1].position + 1
-        return news
 
     def keep(self) -> None:
         """Note what was read, in one step.
@@ -100,18 +102,21 @@ class Desired:
         """Give the revisions that the log said of a route, rising, between two."""
         return sorted(one for one in self._digests.get(route, ()) if above < one < below)
 
-    def _hear(self, document: Document) -> bool:
-        """Take a document; tell whether it is the newest now."""
-        newest = self.documents.get(document.route)
-        said = _Said(document.route, document.revision, digest_of(document), to_json(document))
-        known = self._digests.get(document.route, {}).get(document.revision)
+    def _hear(self, document: Document) -> None:
+        """Take a document that is not known yet."""
+        route, newest = document.route, self.documents.get(document.route)
+        said = _Said(route, document.revision, digest_of(document), to_json(document))
+        known = self._digests.get(route, {}).get(document.revision)
+        if known == said.digest:
+            return
+        self.news.add(route)
         if known is not None:
-            if known != said.digest:
-                self.contradicted[document.route] = document
-            return False
+            self.contradicted[route] = document
+            return
+        if newest is not None and document.revision < newest.revision:
+            self.outdated[route] = document
         self._take(said, document)
         self._unkept.append(said)
-        return newest is None or document.revision > newest.revision
 
     def _take(self, said: _Said, document: Document) -> None:
         digests = self._digests.setdefault(said.route, {})

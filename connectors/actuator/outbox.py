@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 from uuid import uuid5
 
 from connectors.alerts import MOST_LETTERS
-from connectors.codecs import to_json
-from connectors.inputs import INPUTS
+from connectors.commands import as_record
 from connectors.journal import note
 from optimizer.events import EventSource, EventType, FeedbackEvent, Report
 from optimizer.findings import NAMESPACE
-from optimizer.observe.columns import Record, RecordKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from connectors.sqlite import Database
+    from optimizer.observe.columns import Record
 
     Append = Callable[[Iterable[Record]], None]
 
@@ -71,15 +70,13 @@ class Outbox:
                 waits for the next time.
         """
         if self._waiting:
-            self._append([self._record(event) for event in self._waiting.values()])
+            now_ns = self._clock()
+            self._append([as_record(event, now_ns) for event in self._waiting.values()])
             self._told.update(self._waiting)
             self._unkept += self._waiting
             self._waiting.clear()
         if self._unkept:
             self._keep()
-
-    def _record(self, event: FeedbackEvent) -> Record:
-        return Record(INPUTS, 0, self._clock(), RecordKind.REPORT, to_json(event))
 
     def _keep(self) -> None:
         with self._state.transaction() as connection:

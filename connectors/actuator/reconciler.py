@@ -6,11 +6,10 @@ from the log is known as the log's, and only what nobody ever said is foreign.
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from connectors.actuator.desired import digest_of
+from connectors.actuator.errands import FIRST_PAUSE_S, pause_s
 from connectors.actuator.outbox import as_detail
 from connectors.journal import note
 from connectors.mixes import overshoot
@@ -18,6 +17,7 @@ from optimizer.errors import (
     DocumentInvalid,
     GatewayRefused,
     GatewayUnreachable,
+    ModelGone,
     RevisionConflict,
 )
 from optimizer.events import Report, ReportOutcome
@@ -26,36 +26,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from connectors.actuator.desired import Desired
+    from connectors.actuator.errands import Errand
     from connectors.actuator.outbox import Outbox
     from optimizer.documents import Document
     from optimizer.ports import Gateway
 
 AGAIN_S = 60.0  # between looks at a route where all is well
 REFUSED_S = 600.0  # trying again does not help; somebody may have put it right
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 30.0
 PATIENT_LOOKS = 12  # a good minute for replicas that lag
 _MOVING = 3  # conflicts in a row that another actuator may cause
-
-
-@dataclass(slots=True, kw_only=True)
-class Errand:
-    """What is known of one route between looks.
-
-    Attributes:
-        route: The route.
-        due_s: When to look again, on the actuator's clock.
-        revision: The revision that is wanted there.
-        attempts: How often in a row it could not be brought there.
-        looks: How often replicas were seen to lag behind it.
-        seen: The revision that was told as seen; None for none yet.
-    """
-
-    route: str
-    due_s: float = 0.0
-    revision: int = 0
-    attempts: int = 0
-    looks: int = 0
-    seen: int | None = None
 
 
 class Reconciler:
@@ -98,7 +77,7 @@ class Reconciler:
         try:
             again_s = self._reconcile(errand)
         except (GatewayRefused, DocumentInvalid) as refusal:
-            self._tell(errand.route, ReportOutcome.FAILED, errand.revision, str(refusal))
+            self._tell_refused(errand, refusal)
             return REFUSED_S
         except RevisionConflict as conflict:  # somebody wrote while we looked
             return self._again(errand, conflict)
@@ -140,14 +119,22 @@ class Reconciler:
 
     def _is_blocked(self, found: Document | None, wanted: Document) -> bool:
         """Tell whether somebody else's document is there that may not be overwritten."""
-        contradicting = self._desired.contradicted.pop(wanted.route, None)
-        if contradicting:
-            told = "the log says two documents under this revision: the first one counts"
-            self._tell_conflict(contradicting, told)
+        self._tell_doubted(wanted)
         if found is None or not self._desired.is_foreign(found):
             return False
         self._tell_conflict(found, "the log never said this document")
         return found.revision >= wanted.revision
+
+    def _tell_doubted(self, wanted: Document) -> None:
+        """Tell what the log said and cannot be meant: who said it knows too little."""
+        route = wanted.route
+        if contradicting := self._desired.contradicted.pop(route, None):
+            told = "the log says two documents under this revision: the first one counts"
+            self._tell_conflict(contradicting, told)
+        if outdated := self._desired.outdated.pop(route, None):
+            told = f"the log said revision {outdated.revision} after this one"
+            outcome, digest = ReportOutcome.SEEN, digest_of(outdated)
+            self._tell(route, outcome, wanted.revision, told, digest)
 
     def _bring(self, wanted: Document, found: Document | None) -> None:
         """Bring a document there.
@@ -202,18 +189,30 @@ class Reconciler:
             if found:
                 self._tell(errand.route, ReportOutcome.SEEN, revision, "", self._life)
 
+    def _tell_refused(self, errand: Errand, refusal: GatewayRefused | DocumentInvalid) -> None:
+        arm = refusal.arm if isinstance(refusal, ModelGone) else ""
+        outcome = ReportOutcome.MODEL_GONE if arm else ReportOutcome.FAILED
+        self._tell(errand.route, outcome, errand.revision, str(refusal), arm, arm=arm)
+
     def _tell_conflict(self, document: Document, told: str) -> None:
         outcome, digest = ReportOutcome.CONFLICT, digest_of(document)
         self._tell(document.route, outcome, document.revision, told, digest)
 
     def _tell(
-        self, route: str, outcome: ReportOutcome, revision: int, detail: str, *identity: object
+        self,
+        route: str,
+        outcome: ReportOutcome,
+        revision: int,
+        detail: str,
+        *identity: object,
+        arm: str = "",
     ) -> None:
         report = Report(
             route=route,
             outcome=outcome,
             revision=revision,
             gateway=self._name,
+            arm=arm,
             detail=as_detail(detail),
         )
         self._outbox.tell(report, *identity)
@@ -222,15 +221,3 @@ class Reconciler:
 def key_of(document: Document) -> str:
     """Name the attempts to bring a document somewhere: the same for the same document."""
     return f"{document.route}@{document.revision}:{digest_of(document)[:16]}"
-
-
-def pause_s(errand: Errand) -> float:
-    """Give how long to wait after an attempt in vain, seconds.
-
-    It doubles, and is spread by half up and down so that those who wait do not come together; by
-    what it waits for, not by chance.
-    """
-    longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(errand.attempts, 20))
-    facts = f"{errand.route}\n{errand.revision}\n{errand.attempts}".encode()
-    drawn = int.from_bytes(hashlib.blake2b(facts, digest_size=4).digest(), "big") / 2**32
-    return longest * (0.5 + drawn)

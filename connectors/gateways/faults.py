@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from optimizer.errors import GatewayRefused, GatewayUnreachable
+from optimizer.errors import GatewayRefused, GatewayUnreachable, ModelGone
+
+if TYPE_CHECKING:
+    from optimizer.documents import Document
 
 
 @dataclass(slots=True, kw_only=True)
@@ -13,6 +17,7 @@ class Faults:
 
     Attributes:
         refusal: Why it will not take any document; `""` while it does.
+        gone: Models that are not served any more.
         unreachable_calls: How many more calls of any kind find nobody.
         writes_left: After how many more writes the way there breaks, once; None for never.
         lost_answers: How many more applied documents take effect without an answer.
@@ -21,6 +26,7 @@ class Faults:
     """
 
     refusal: str = ""
+    gone: set[str] = field(default_factory=set)
     unreachable_calls: int = 0
     writes_left: int | None = None
     lost_answers: int = 0
@@ -37,14 +43,18 @@ class Faults:
             self.unreachable_calls -= 1
             raise GatewayUnreachable("nobody answers, as the fault unreachable_calls asks")
 
-    def on_apply(self) -> None:
+    def on_apply(self, document: Document) -> None:
         """Let a document be refused, if it is to.
 
         Raises:
             GatewayRefused: It is.
+            ModelGone: An arm of it that has slots cannot be served.
         """
         if self.refusal:
             raise GatewayRefused(self.refusal)
+        for arm in document.arms:
+            if arm.config.model in self.gone and document.slots_of(arm.id):
+                raise ModelGone(f"nobody serves {arm.config.model}", arm.id)
 
     def on_write(self) -> None:
         """Let the way break before a write, if it is to.

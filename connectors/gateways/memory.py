@@ -118,7 +118,7 @@ class MemoryGateway:
     def apply(self, document: Document, expected: int, key: str) -> None:
         """Bring a document there."""
         self.faults.on_call()
-        self.faults.on_apply()
+        self.faults.on_apply(document)
         with self._shelf.taken() as contents:
             place = contents.places.setdefault(document.route, Place())
             if place.document != document:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.actuator.reconciler import Errand, pause_s
+from connectors.actuator.errands import Errand, pause_s
 from connectors.decoding import RecordDecoder
 from connectors.inputs import INPUTS
 from connectors.publisher import DOCUMENTS
@@ -49,13 +49,62 @@ def test_each_document_comes_within_a_second_of_being_said(tmp_path: Path) -> No
 
 def test_the_newest_of_several_is_brought_and_those_passed_over_are_told(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
-    stage.say(a_document(3), a_document(1), a_document(2), a_document(3))
+    stage.say(a_document(1), a_document(2), a_document(3), a_document(1), a_document(3))
     actuator = stage.actuator()
     stage.play(actuator)
     stage.say(a_document(4), a_document(5), a_document(3))
     stage.play(actuator)
     assert stage.applied() == [3, 5]
     assert [one.detail for one in stage.reports()] == ["1, 2 passed over", "4 passed over"]
+
+
+def test_what_is_said_while_a_look_is_taken_at_another_route_is_not_missed(tmp_path: Path) -> None:
+    stage, read = Stage(tmp_path), None
+    other = a_document(1, route=ROUTES[0])
+
+    def read_and_say(route: str):
+        if route == ROUTE and stage.log.end(DOCUMENTS) == 1:
+            stage.say(other)
+        return read(route)
+
+    read, stage.gateway.read = stage.gateway.read, read_and_say
+    stage.say(a_document(1))
+    stage.play(stage.actuator(), 1)
+    assert stage.gateway.read(other.route) == other
+
+
+def test_who_says_an_older_document_than_was_said_learns_the_newest_revision(
+    tmp_path: Path,
+) -> None:
+    """As a controller does that begins anew, while the gateway is gone and the log is not."""
+    stage = Stage(tmp_path)
+    actuator = stage.actuator()
+    stage.say(a_document(7), a_document(8))
+    stage.play(actuator)
+    stage.say(a_document(1, 100), a_document(2, 100))
+    stage.play(actuator)
+    assert stage.gateway.read(ROUTE) == a_document(8)
+    assert stage.told() == [("applied", 8), ("seen", 8)]
+    stage.say(a_document(9, 100))
+    stage.play(actuator)
+    assert stage.gateway.read(ROUTE) == a_document(9, 100)
+
+
+def test_a_model_that_is_gone_is_told_by_its_arm_and_what_does_without_is_applied(
+    tmp_path: Path,
+) -> None:
+    stage = Stage(tmp_path)
+    actuator = stage.actuator()
+    new = a_document(1).arms[0]
+    stage.gateway.faults.gone = {new.config.model}
+    stage.say(a_document(1))
+    stage.play(actuator, 100)
+    (report,) = stage.reports()
+    assert (report.outcome, report.revision, report.arm) == ("model_gone", 1, new.id)
+    assert report.detail == f"nobody serves {new.config.model}"
+    stage.say(a_document(2, 0))
+    stage.play(actuator)
+    assert stage.told()[1:] == [("applied", 2)]
 
 
 def test_a_report_is_a_record_that_the_job_reads(tmp_path: Path) -> None:

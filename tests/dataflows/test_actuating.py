@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from connectors.documents.folder import Folder
 from connectors.recordings import RecordingReader
 from optimizer.observe.columns import RecordKind
 from tests.command_line import llm_optimizer
@@ -88,6 +89,27 @@ def test_a_gateway_that_is_gone_keeps_no_run_from_running(scene: Scene, tmp_path
     (tmp_path / "data" / "gateway.json").unlink()
     wait_until(lambda: scene.in_force(ROUTE) == 1)
     stopped(run)
+
+
+@pytest.mark.slow
+def test_two_at_once_on_one_gateway_bring_every_step_there_once_and_in_order(
+    scene: Scene, tmp_path: Path
+) -> None:
+    documents = Folder(tmp_path / "documents")
+    for name in ("one", "other"):
+        scene.start(
+            OPTIMIZER_GATEWAY__KIND="documents",
+            OPTIMIZER_GATEWAY__DOCUMENTS_DIR=str(documents.path),
+            OPTIMIZER_SERVICE__DATA_DIR=str(tmp_path / name),
+        )
+    for revision in range(1, 16):
+        scene.say(a_document(revision, 10 * revision))
+        wait_until(lambda wanted=revision: ("applied", wanted) in scene.told())
+    for process in scene.processes:
+        stopped(process)
+    assert documents.versions(ROUTE) == [*range(1, 16)]
+    assert documents.opened(ROUTE).document == a_document(15, 150)
+    assert {outcome for outcome, _ in scene.told()} <= {"applied", "seen"}
 
 
 @pytest.mark.slow
