@@ -19,6 +19,7 @@ from connectors.api.arguments import (
 from connectors.api.dead_letter_arguments import add_dead_letters
 from connectors.api.documents_arguments import add_documents
 from connectors.api.gateway_arguments import add_actuate, add_gateway
+from connectors.api.order_arguments import add_orders, add_rollouts
 from connectors.api.record_arguments import add_record
 from connectors.api.simulate_arguments import add_simulate
 from optimizer.errors import OptimizerError, SettingsInvalid
@@ -110,6 +111,8 @@ def _parser(jobs: Jobs) -> argparse.ArgumentParser:
     _add_decisions(commands)
     _add_plan(commands)
     add_documents(commands)
+    add_rollouts(commands)
+    add_orders(commands)
     add_dead_letters(commands)
     add_actuate(commands, jobs.actuate)
     add_gateway(commands)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from optimizer.settings import Settings
 
 _SHORT = 8  # digits of an id in a list
+_OR_ELSE = "--out makes a recording instead, or "
 _AT_ONCE = 100  # letters appended in one transaction
 
 
@@ -152,7 +153,8 @@ def _append_to_inputs(
     store: DeadLetterStore, letters: Sequence[StoredLetter], settings: Settings
 ) -> str:
     """Append letters to the log that a live run reads beside its input."""
-    with closing(open_inputs(settings, {letter.source for letter in letters})) as inputs:
+    sources = {letter.source for letter in letters}
+    with closing(open_inputs(settings, sources, _OR_ELSE)) as inputs:
         for start in range(0, len(letters), _AT_ONCE):
             records = for_the_live_job(store.bodies(letters[start : start + _AT_ONCE]))
             inputs.append(records)

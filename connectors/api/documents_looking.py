@@ -8,8 +8,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from connectors.api import rendering
-from connectors.api.decisions import database_of
 from connectors.api.dry_run import first_document, newest_document
+from connectors.api.looking import database_of
 from connectors.api.opening import open_log, open_log_of, open_store
 from connectors.audit import Version, versions_of
 from connectors.codecs import from_json, plain, to_json

@@ -7,7 +7,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from connectors.api.decisions import database_of
+from connectors.api.looking import database_of
 from connectors.api.opening import open_store
 from connectors.codecs import from_json
 from connectors.configuration import load

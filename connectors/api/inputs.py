@@ -44,12 +44,13 @@ class Inputs:
         self._log.close()
 
 
-def open_inputs(settings: Settings, sources: Collection[str]) -> Inputs:
+def open_inputs(settings: Settings, sources: Collection[str], or_else: str = "") -> Inputs:
     """Open what the live run of these settings reads beside its input.
 
     Args:
         settings: The settings.
         sources: Whose records are to be appended.
+        or_else: What else may be done where it cannot be opened, told with the fault.
 
     Raises:
         SettingsInvalid: No live run can read it, or it would read the records of a source as those
@@ -57,29 +58,29 @@ def open_inputs(settings: Settings, sources: Collection[str]) -> Inputs:
         StorageFailed: It cannot be reached.
     """
     if settings.kafka.brokers and not settings.input.path:
-        return _topic(settings, settings.kafka.brokers, sources)
+        return _topic(settings, settings.kafka.brokers, sources, or_else)
     database = settings.database
     if database.connection_string == "memory://":
-        fault = "database.connection_string is memory://, which no live run shares: --out makes a "
-        way_out = "recording instead, or name a database (OPTIMIZER_DATABASE__CONNECTION_STRING)"
+        fault = "database.connection_string is memory://, which no live run shares: "
+        way_out = f"{or_else}name a database (OPTIMIZER_DATABASE__CONNECTION_STRING)"
         raise SettingsInvalid([fault + way_out])
     log = open_log(database.connection_string, database.timeout_secs)
     return Inputs(log, INPUTS, database.connection_string)
 
 
-def _topic(settings: Settings, brokers: Collection[str], sources: Collection[str]) -> Inputs:
+def _topic(
+    settings: Settings, brokers: Collection[str], sources: Collection[str], or_else: str
+) -> Inputs:
     """Open the topic; who reads it takes all that is there for what the topic's owner says."""
     if not settings.kafka.inputs_topics:
-        fault = "kafka.inputs_topics is []: no live run reads a topic of inputs; --out makes a "
-        raise SettingsInvalid([f"{fault}recording instead (OPTIMIZER_KAFKA__INPUTS_TOPICS)"])
+        fault = "kafka.inputs_topics is []: no live run reads a topic of inputs: "
+        raise SettingsInvalid([f"{fault}{or_else}name one (OPTIMIZER_KAFKA__INPUTS_TOPICS)"])
     topic = settings.kafka.inputs_topics[0]
     as_is = replace(settings.source(topic), source="")
     others = [name for name in sources if replace(settings.source(name), source="") != as_is]
     if others:
-        fault = f"{topic} is read under other settings than {', '.join(sorted(others))}: --out "
-        way_out = (
-            f"makes a recording instead, or declare {topic} alike in sources (OPTIMIZER_SOURCES)"
-        )
+        fault = f"{topic} is read under other settings than {', '.join(sorted(others))}: "
+        way_out = f"{or_else}declare {topic} alike in sources (OPTIMIZER_SOURCES)"
         raise SettingsInvalid([fault + way_out])
     from connectors.logs.kafka import KafkaLog  # noqa: PLC0415 - only who writes to Kafka loads it
 

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from connectors.api.decisions import database_of
+from connectors.api.looking import database_of
 from connectors.api.opening import open_store
 from connectors.api.plan_text import as_text
 from connectors.codecs import from_json, plain, to_json

@@ -40,9 +40,9 @@ def as_line(output: Any) -> str:
             at = output.until or output.seen
             return f"{_minute(at)}  FINDING   {output.route}  {_finding(output)}"
         case OptimizationDecision():
-            return f"{_minute(output.updated_at)}  DECISION  {output.route}  {_decision(output)}"
+            return f"{_minute(output.updated_at)}  DECISION  {output.route}  {of_decision(output)}"
         case Document():
-            return f"{_minute(output.created_at)}  DOCUMENT  {output.route}  {_document(output)}"
+            return f"{_minute(output.created_at)}  DOCUMENT  {output.route}  {of_document(output)}"
         case RolloutProgress():
             return f"{_minute(output.at)}  ROLLOUT   {output.route}  {_rollout(output)}"
     return str(output)
@@ -101,7 +101,8 @@ def _finding(finding: Finding) -> str:
     return f"{state}: {finding.title}"
 
 
-def _decision(decision: OptimizationDecision) -> str:
+def of_decision(decision: OptimizationDecision) -> str:
+    """Say where a decision stands, what it changes and why."""
     changes = ", ".join(
         f"{change.parameter} {change.old_value} -> {change.new_value}"
         for change in decision.changes
@@ -110,7 +111,8 @@ def _decision(decision: OptimizationDecision) -> str:
     return f"{decision.status}{reason}: {changes}. {decision.rationale}"
 
 
-def _document(document: Document) -> str:
+def of_document(document: Document) -> str:
+    """Say whose the traffic is to be."""
     shares = ", ".join(f"{one.slots / SLOTS:.1%} {one.arm}" for one in document.allotments)
     lease = "; leased" if document.leased else ""
     reason = f" ({document.reason})" if document.reason else ""
@@ -118,11 +120,16 @@ def _document(document: Document) -> str:
 
 
 def _rollout(progress: RolloutProgress) -> str:
-    where = f"step {progress.step + 1}" if progress.phase is Phase.ROLLING_OUT else progress.phase
-    held = ", paused" if progress.paused else ""
     calls = f"{progress.candidate_calls:,} calls against {progress.control_calls:,}"
-    standing = f"{progress.candidate} at {progress.share:.1%} ({where}{held}), {calls}"
-    return f"{standing}: {as_words(progress.verdict)}"
+    who = f"{progress.candidate} at {progress.share:.1%} ({standing(progress)}), {calls}"
+    return f"{who}: {as_words(progress.verdict)}"
+
+
+def standing(progress: RolloutProgress) -> str:
+    """Say at which step a rollout is, or past which."""
+    rolling = progress.phase is Phase.ROLLING_OUT
+    where = f"step {progress.step + 1}" if rolling else str(progress.phase)
+    return f"{where}, paused" if progress.paused else where
 
 
 def as_words(verdict: Verdict) -> str:

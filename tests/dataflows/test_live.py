@@ -3,76 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import pytest
-from bytewax.inputs import AbortExecution
 
-from connectors.following import PARTITION, Follower
-from connectors.recordings import RecordingReader, RecordingWriter
-from dataflows.ingest import RecordingSource
 from optimizer.findings import Finding
-from optimizer.settings import Settings, validate
-from tests.dataflows.live_input import assert_every_call_once, write_history
-from tests.dataflows.the_job import Kept, run, source_of
+from optimizer.settings import validate
+from tests.dataflows.live_input import NOON_NS, Live, assert_every_call_once, write_history
+from tests.dataflows.the_job import run, source_of
 from tests.otlp_lines import MINUTE_NS, SECOND_NS, Lines
-
-NOON_NS = 1_767_268_800 * SECOND_NS  # 2026-01-01 12:00 UTC
-
-
-class Live(Kept):
-    """A live run on a folder, its clock set by hand: five seconds each time it has caught up."""
-
-    def __init__(self, folder: Path, settings: Settings) -> None:
-        super().__init__()
-        self.folder, self.settings, self.now_ns = folder, settings, NOON_NS
-        self.inputs, self.recovery = folder / "inputs", folder / "recovery"
-        self.followed = folder / "followed"
-        self.followed.mkdir()
-        self.seen: list[tuple[int, Any]] = []
-
-    def see(self, output: Any) -> None:
-        super().see(output)
-        self.seen.append((self.now_ns, output))
-
-    def go(self, steps: Iterator[str], *, crash: bool = False) -> None:
-        """Let each step's lines come and five seconds pass; then drain, or crash."""
-        over = False
-
-        def more() -> None:
-            nonlocal over
-            lines = next(steps, None)
-            if lines is None:
-                over = True
-                return
-            self.now_ns += 5 * SECOND_NS
-            with (self.followed / "spans.jsonl").open("a") as file:
-                file.write(lines)
-            follower.poll()
-
-        def stop() -> bool:
-            if over and crash:
-                raise AbortExecution  # as if killed: no drain, no snapshot
-            return over
-
-        with RecordingWriter(self.inputs, [PARTITION]) as writer:
-            reader = RecordingReader(self.inputs)
-            follower = Follower(
-                self.followed,
-                self.folder / "positions.json",
-                writer,
-                lambda: self.now_ns,
-                reader.next_offsets(),
-            )
-            source = RecordingSource(reader, [PARTITION], more=more, stop=stop)
-            run(source, self.settings, self, self.recovery)
-
-    def finished(self) -> Kept:
-        """Take its state to the explicit end of its own log, as a replay ends."""
-        return run(source_of(self.inputs), self.settings, self, self.recovery)
 
 
 def test_traffic_that_ends_is_heard_within_a_window_and_replayed_to_the_byte(
