@@ -119,6 +119,8 @@ class _Look:
             "The same candidates under other rules: share of the calls with another arm",
             chart.lines(lines, self._width_s, steps=True),
             [(line.style, line.name) for line in lines],
+            "They look at errors, latency and cost, as published; what answers are worth they do "
+            "not see.",
         )
 
     def saved(self) -> Iterable[Markup]:

@@ -21,7 +21,7 @@ opacity:.55}.band{fill:var(--band)}.line{fill:none;stroke-width:2;stroke-linejoi
 .area{stroke:var(--ground);stroke-width:.6}
 .a0{--is:var(--a0)}.a1{--is:var(--a1)}.a2{--is:var(--a2)}.a3{--is:var(--a3)}.a4{--is:var(--a4)}
 .a5{--is:var(--a5)}.a6{--is:var(--a6)}.pass{--is:var(--good)}.fail{--is:var(--bad)}
-.pause{--is:var(--warn)}.invalid{--is:var(--odd)}.need_data{--is:var(--open)}.watched{--is:var(--a4)}.band-key{--is:var(--band)}
+.pause{--is:var(--warn)}.invalid{--is:var(--odd)}.need_data{--is:var(--open)}.watched{--is:var(--a1)}.band-key{--is:var(--band)}
 .area,.strip{fill:var(--is)}.line{stroke:var(--is)}.ours{stroke-width:3}
 .dashed{stroke-dasharray:6 4}.key{display:inline-block;width:12px;height:12px;border-radius:3px;
 background:var(--is);margin-right:6px;vertical-align:-1px}

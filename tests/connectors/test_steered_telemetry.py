@@ -28,7 +28,7 @@ ROUTES = (
     a_route(arms=(an_arm("large", 0.5), an_arm("small", 0.5)), cells=CELLS),
     a_route("acme/search/sums", traffic=Rhythmic(calls_per_minute=200), scores=Scores(share=1.0)),
 )
-WORLD = a_world(*ROUTES, length=timedelta(minutes=20), partitions=3)
+WORLD = a_world(*ROUTES, length=timedelta(minutes=7), partitions=3)
 
 
 def in_steps(world: World, calls: SimulatedCalls, step_s: int, key: str | None) -> list[Record]:
