@@ -13,6 +13,7 @@ from connectors.api import rendering
 from connectors.codecs import to_json
 from connectors.configuration import load
 from connectors.documents import files
+from connectors.documents.flag_set import FLAGS
 from connectors.documents.folder import Folder
 from connectors.documents.leases import open_lease
 from connectors.documents.names import CURRENT, HISTORY, LEASES
@@ -48,9 +49,7 @@ def validating(options: argparse.Namespace) -> int:
 def verifying(options: argparse.Namespace) -> int:
     """Check every file of a folder, and who signed it."""
     settings = _settings(options)
-    keys = check_public_keys(options.public_key)
-    if not keys and settings.signing_key:
-        keys = (public_key_of(settings.signing_key),)
+    keys = check_public_keys(options.public_key) or _public_keys(settings)
     root = _folder(options, settings)
     if not root.is_dir():
         raise NotFound(f"{root}: no such folder: --dir names one that was published to")
@@ -74,7 +73,8 @@ def open_server(settings: GatewaySettings) -> DocumentServer | None:
     """
     if settings.kind is not GatewayKind.DOCUMENTS or settings.http_port is None:
         return None
-    server = DocumentServer(Path(settings.documents_dir), settings.http_host, settings.http_port)
+    root, host, port = Path(settings.documents_dir), settings.http_host, settings.http_port
+    server = DocumentServer(root, host, port, public_keys=_public_keys(settings))
     note("info", "documents_served", address=server.address)
     return server
 
@@ -87,9 +87,11 @@ def serving(options: argparse.Namespace) -> int:
         fault = "gateway.http_port is null: --port names one to serve on"
         raise SettingsInvalid([f"{fault} (OPTIMIZER_GATEWAY__HTTP_PORT)"])
     root = _folder(options, settings)
-    server = DocumentServer(root, options.host or settings.http_host, port)
+    host = options.host or settings.http_host
+    server = DocumentServer(root, host, port, public_keys=_public_keys(settings))
     try:
         _print([f"documents of {root} at {server.address}"])
+        _print([f"for flagd, all routes at {server.address}/{FLAGS}"])
         threading.Event().wait()
     finally:
         server.close()
@@ -116,6 +118,10 @@ def drawing(options: argparse.Namespace) -> int:
 
 def _settings(options: argparse.Namespace) -> GatewaySettings:
     return load(options.config, os.environ).gateway
+
+
+def _public_keys(settings: GatewaySettings) -> tuple[str, ...]:
+    return (public_key_of(settings.signing_key),) if settings.signing_key else ()
 
 
 def _folder(options: argparse.Namespace, settings: GatewaySettings) -> Path:

@@ -53,7 +53,9 @@ class Followed:
         file: The file of the document that is followed; empty for none.
     """
 
-    def __init__(self, route: str, public_keys: Sequence[str], stamp_key: str | None) -> None:
+    def __init__(
+        self, route: str, public_keys: Sequence[str] = (), stamp_key: str | None = None
+    ) -> None:
         self._route = route
         self._keys = public_keys
         self._stamp_key = stamp_key

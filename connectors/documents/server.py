@@ -1,7 +1,10 @@
 """A folder of documents over HTTP: to read, whole, with an ETag each.
 
 Paths are those of the folder: `/current/acme/shop/answer.json`, `/leases/...`, `/index.json`. A
-percent sign in a file's name is escaped once more. There is no password and no encryption: what is
+percent sign in a file's name is escaped once more. `/flags.json` is all routes as one flag file, as
+they act at this moment: what evaluators of flags, which know no leases, point at.
+
+There is no password and no encryption: what is
 signed cannot be forged on the way, but prompts can be read by whoever reaches the port.
 """
 
@@ -17,11 +20,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from connectors.documents import files
+from connectors.documents.flag_set import FLAGS, FlagSet
 from connectors.documents.names import INDEX, SERVED
 from connectors.documents.rules import MOST_BYTES, MOST_PROMPT_BYTES
-from optimizer.errors import GatewayUnreachable, StorageFailed
+from optimizer.errors import DocumentInvalid, GatewayUnreachable, StorageFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _MOST_INDEX_BYTES = 1 << 28
@@ -38,6 +43,7 @@ class DocumentServer:
         path: The folder; it may be made later.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
+        public_keys: Who may have signed what `/flags.json` tells; empty when nobody asks.
         head_secs: How long a request may take to come, from its first byte on.
         most_clients: How many connections it holds; more are hung up on.
 
@@ -51,11 +57,13 @@ class DocumentServer:
         host: str = "127.0.0.1",
         port: int = 0,
         *,
+        public_keys: Sequence[str] = (),
         head_secs: float = 10.0,
         most_clients: int = 512,
     ) -> None:
         try:
-            self._server = _Server(path, (host, port), head_secs, most_clients)
+            flags = FlagSet(path, _clocks, public_keys)
+            self._server = _Server(path, flags, (host, port), head_secs, most_clients)
         except OSError as error:
             way_out = "free it or name another (gateway.http_host, gateway.http_port)"
             told = f"cannot listen on {host} port {port}: {error.strerror}: {way_out}"
@@ -86,9 +94,15 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(
-        self, path: Path, address: tuple[str, int], head_secs: float, most_clients: int
+        self,
+        path: Path,
+        flags: FlagSet,
+        address: tuple[str, int],
+        head_secs: float,
+        most_clients: int,
     ) -> None:
         self.folder = path
+        self.flags = flags
         self.head_secs = head_secs
         self._most_clients = most_clients
         self._deadlines: dict[socket.socket, float] = {}
@@ -168,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             name, content = self._found()
-        except StorageFailed:
+        except (StorageFailed, DocumentInvalid):
             self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, "the folder cannot be read")
             return
         if content is None:
@@ -184,6 +198,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Give the name of what is asked for, and its content; None for nothing."""
         path = self.path.partition("?")[0]
         name = unquote(path[1:], errors="replace") if len(path) <= _MOST_PATH else ""
+        if path == f"/{FLAGS}":
+            return FLAGS, self.server.flags.read()
         if not path.startswith("/") or not SERVED.fullmatch(name):
             return name, None
         most = _MOST_INDEX_BYTES if name == INDEX else max(MOST_BYTES, MOST_PROMPT_BYTES)
@@ -210,6 +226,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
+
+
+def _clocks() -> tuple[int, int]:
+    return time.time_ns(), time.monotonic_ns()  # noqa: TID251 - an edge: leases end by them
 
 
 def _now() -> float:

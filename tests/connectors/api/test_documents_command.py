@@ -273,6 +273,7 @@ def test_a_folder_is_served_until_told_to_stop(published: Path) -> None:
     )
     said = serving.stdout.readline()
     assert said.startswith(f"documents of {published} at http://127.0.0.1:")
+    assert serving.stdout.readline().endswith("/flags.json\n")
     with Client(said.split()[-1], PAIR.public, routes=[ROUTE]) as client:
         assert client.status(ROUTE).revision == 7
     serving.send_signal(signal.SIGINT)
