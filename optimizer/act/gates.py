@@ -119,7 +119,7 @@ class Gates:
         self.contrast.add(minute)
         self.rates.add(minute, self.terms, Margins.of(self.terms).shares)
         self.clusters.add(minute, owned if arm == 0 else ~owned, _within(minute, arm))
-        self.minutes += 1
+        self.minutes += (minute.trials[:, 0].sum(-1) > 0)[:, None]
 
     def effective_slots(self) -> Floats:
         """Give (n,) how many equal slots the calls since the start are worth."""

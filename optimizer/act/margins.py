@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+_LOST, _LOST_BOUNDS = 0.2, (0.5, 0.8)  # of the route's calls; of the candidate's
 _UNUSED = 1.0  # margin of a metric that does not count: any number, its evidence is not asked for
 
 
@@ -32,6 +33,7 @@ class Margins:
         scales: (means,) the route's own margins, at the whole share.
         harmless: (means,) where harm begins.
         worse: (means,) 1 where more is worse, -1 where less is.
+        lost: (steps,) part of the candidate's calls that may never end, at the end of each step.
         targets: Slots after each step.
     """
 
@@ -40,6 +42,7 @@ class Margins:
     scales: Floats
     harmless: Floats
     worse: Floats
+    lost: Floats
     targets: tuple[int, ...]
 
     @staticmethod
@@ -78,6 +81,7 @@ def _margins(terms: Terms) -> Margins:
         scales=np.array([_distance(gate, gate.margin) - _distance(gate, 0.0) for gate in means]),
         harmless=np.array(harmless),
         worse=np.array([-1.0 if metric == "quality" else 1.0 for metric in MEANS]),
+        lost=np.clip(_LOST / np.array(shares_next), *_LOST_BOUNDS),
         targets=targets,
     )
 

@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
 
 
+_GROWTH = 1.5  # from look to look: few looks, so each may take a small risk
+
+
 @dataclass
 class SlotWatch:
-    """What each slot held since the step began, looked at whenever that has doubled.
+    """What each slot held since the step began, looked at whenever that has grown by half.
 
     Attributes:
         held: (n, slots) what each holds.
@@ -61,4 +64,4 @@ class SlotWatch:
             return
         self.scarce[due] |= chance_of_so_little(self.held[due], owned[due]) < risk
         self.control_scarce[due] |= chance_of_so_little(self.held[due], ~owned[due]) < risk
-        self.next_look[due] = 2 * total[due]
+        self.next_look[due] = _GROWTH * total[due]

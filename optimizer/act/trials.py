@@ -11,10 +11,12 @@ import numpy as np
 
 from optimizer.act.gates import LEAST_CALLS, LEAST_EFFECTIVE_SLOTS, Gates
 from optimizer.act.hard_limits import Breaches, HardLimits
+from optimizer.act.margins import Margins
 from optimizer.act.minutes import SLOT_KINDS
 from optimizer.act.share_check import ShareCheck
 from optimizer.act.slot_watch import SlotWatch
 from optimizer.act.terms import METRICS, Terms
+from optimizer.statistics.slot_ratio import log_holding_enough
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 LEAST_MINUTES = 3.0  # of a step, before it may pass
 TICK_SECS = 10.0
-_HANG_RISK, _FIRST_HANG_LOOK = 1e-4, 100.0  # looks at 100, 200, 400 calls and so on
+_HANG_RISK, _FIRST_HANG_LOOK = 1e-4, 100.0  # looks at 100, 150, 225 calls and so on
 _COVERAGE_RISK, _FIRST_COVERAGE_LOOK = 5e-4, 50.0
 _QUALITY = METRICS.index("quality")
 _SCORES = SLOT_KINDS.index("quality")
@@ -48,7 +50,8 @@ class Outcome(IntEnum):
     SCORE_COVERAGE = 9  # quality is required, and one arm is scored more than the other
     PASSED = 10
     WATCHED = 11  # a holdback in which nothing was found
-    OPEN = 12  # some metric is not shown yet to keep its margin
+    UNFINISHED = 12  # it is not shown yet that enough of the candidate's calls end
+    OPEN = 13  # some metric is not shown yet to keep its margin
 
 
 @dataclass
@@ -63,7 +66,8 @@ class Trials:
         scored: Scores by slot: scores that one arm gets more of.
         age_secs: (n,) since the step began.
         harmed: (n,) proved by the newest whole minute.
-        passed: (n,) likewise.
+        passed: (n,) metrics were, likewise.
+        finished: (n,) and that calls end.
     """
 
     gates: Gates
@@ -74,6 +78,7 @@ class Trials:
     age_secs: Floats
     harmed: Bools
     passed: Bools
+    finished: Bools
 
     @classmethod
     def begin(cls, terms: Terms, n: int = 1) -> Trials:
@@ -88,6 +93,7 @@ class Trials:
             np.zeros(n),
             nothing,
             nothing.copy(),
+            nothing.copy(),
         )
 
     def begin_step(self, slots: int, next_slots: int, mine: Bools | None = None) -> None:
@@ -100,6 +106,7 @@ class Trials:
         self.age_secs[mine] = 0
         self.harmed[mine] = False
         self.passed[mine] = False
+        self.finished[mine] = False
 
     def take_instant(self, instant: Instant, slot_calls: Floats) -> None:
         """Add ten seconds, and look at what waits for no minute.
@@ -125,6 +132,7 @@ class Trials:
         self.harmed = self.gates.log_total(self.gates.log_harm(), self._unusable()) >= level
         if not self.gates.terms.is_holdback:
             self.passed = self._is_safe(level)
+            self.finished = self._is_finishing(level)
 
     def outcomes(self) -> tuple[Ints, Breaches]:
         """Give (n,) what a look finds now, and the limits it found broken."""
@@ -147,7 +155,8 @@ class Trials:
             Outcome.FEW_UNITS: few,
             Outcome.UNVERIFIED: ~self.share.is_verified(terms.unit),
             Outcome.SCORE_COVERAGE: self._unusable()[:, _QUALITY] & self._needs_quality(),
-            Outcome.PASSED: self.passed & ~breaches.suspect,
+            Outcome.PASSED: self.passed & self.finished & ~breaches.suspect,
+            Outcome.UNFINISHED: self.passed & ~self.finished,
             Outcome.WATCHED: np.full(len(few), terms.is_holdback),
         }
 
@@ -170,3 +179,14 @@ class Trials:
         required = [METRICS.index(gate.metric) for gate in gates if gate.is_required]
         safe: Bools = (self.gates.log_safe()[:, required] >= level).min(-1)
         return safe
+
+    def _is_finishing(self, level: float) -> Bools:
+        """Tell (n,) where it is shown that enough calls end.
+
+        Calls that never end are in no metric, and chance alone hides for long that half of them
+        are missing. Without slots the share check would miss them.
+        """
+        lost = Margins.of(self.gates.terms).lost[self.gates.step]
+        proof = log_holding_enough(self.completed.held, self.gates.owned(), lost)
+        finishing: Bools = (proof >= level) | ~self.share.is_slotted()
+        return finishing

@@ -161,9 +161,23 @@ def _watched(trials: Trials, _: Breaches) -> tuple[str, str]:
     return "", "; ".join(effect_of(trials, metric) for metric in judged)
 
 
+def _unfinished(trials: Trials, breaches: Breaches) -> tuple[str, str]:
+    return (
+        "",
+        f"too few to show that enough of the candidate's calls end: {_hang(trials, breaches)[1]}",
+    )
+
+
 _WAITING = {Outcome.TOO_EARLY, Outcome.OPEN}
 # What is worth saying once a minute; the rest counts calls as they come.
-QUIET = {*_WAITING, Outcome.PASSED, Outcome.WATCHED, Outcome.FEW_UNITS, Outcome.UNVERIFIED}
+QUIET = {
+    *_WAITING,
+    Outcome.PASSED,
+    Outcome.WATCHED,
+    Outcome.FEW_UNITS,
+    Outcome.UNVERIFIED,
+    Outcome.UNFINISHED,
+}
 _SAYINGS: Mapping[Outcome, _Saying] = {
     Outcome.HARD_LIMIT: _Saying(VerdictKind.FAIL, "hard_limit", _hard_limit),
     Outcome.COMMON_CAUSE: _Saying(VerdictKind.PAUSE, "common_cause", _common_cause),
@@ -177,5 +191,6 @@ _SAYINGS: Mapping[Outcome, _Saying] = {
     Outcome.SCORE_COVERAGE: _Saying(VerdictKind.INVALID, "score_coverage", _coverage),
     Outcome.PASSED: _Saying(VerdictKind.PASS, "passed", _passed),
     Outcome.WATCHED: _Saying(VerdictKind.NEED_DATA, "watched", _watched),
+    Outcome.UNFINISHED: _Saying(VerdictKind.NEED_DATA, "unfinished", _unfinished),
     Outcome.OPEN: _Saying(VerdictKind.NEED_DATA, "metrics_open", _open),
 }

@@ -80,3 +80,17 @@ def test_a_holdback_is_watched_for_harm_beyond_the_margin(slower, reason):
     judge = Judge.begin(terms(is_holdback=True))
     judge.begin_step(slots=190, next_slots=190, revision=9, at_ns=0)
     assert judged(judge, World(9, slower=slower), HOURS, 190, 9).reason == reason
+
+
+def test_a_candidate_whose_calls_end_half_of_the_time_is_never_let_in():
+    verdict = judged(a_judge(), World(10, hanging=0.5), HOURS, 10, 7)
+    assert (verdict.kind, verdict.reason) != (VerdictKind.PASS, "passed")
+
+
+def test_what_is_still_needed_is_told_and_about_right():
+    judge, world = a_judge(), World(11)
+    first = judged(judge, world, 24, 10, 7)
+    seen = sum(judge.calls)
+    assert judged(judge, world, 2 * HOURS, 10, 7).kind is VerdictKind.PASS
+    assert first.calls_needed == pytest.approx(sum(judge.calls) - seen, rel=0.6)
+    assert first.until is not None
