@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from optimizer.act.terms import Gate
     from optimizer.act.trials import Trials
 
-_PSEUDO_CALLS = 50.0  # at control's rate, so that one early error does not look like a habit
+_PSEUDO_CALLS = 200.0  # at control's rate, so that one early error does not look like a habit
 
 
 class Forecast(NamedTuple):

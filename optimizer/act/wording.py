@@ -48,8 +48,10 @@ def _with_needs(verdict: Verdict, trials: Trials, at_ns: int) -> Verdict:
     needed = forecast(trials)
     if needed is None:
         return verdict
-    if verdict.reason == "metrics_open" and needed.metric:  # else all seem as good as shown
-        verdict = replace(verdict, metric=needed.metric, detail=_slowest(trials, needed.metric))
+    if needed.metric:  # else all seem as good as shown
+        verdict = replace(verdict, metric=needed.metric)
+        if verdict.reason == "metrics_open":
+            verdict = replace(verdict, detail=_slowest(trials, needed.metric))
     if math.isinf(needed.minutes):
         return replace(verdict, detail=f"{verdict.detail}; as things are it never will be")
     # In whole minutes, for a forecast is no better than that.
