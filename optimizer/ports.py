@@ -135,9 +135,9 @@ class Write(NamedTuple):
 class Gateway(Protocol):
     """What brings a document to the calls. Applying twice is applying once.
 
-    Errors: `GatewayUnreachable` may be tried again; `GatewayRefused` not, and `ModelGone`, which is
-    one, names the arm that it can serve no more; `RevisionConflict` says which revision is there
-    instead of the expected one.
+    Errors: `DocumentInvalid` lists a document's faults. `GatewayUnreachable` may be tried again;
+    `GatewayRefused` not, and `ModelGone`, which is one, names the arm that it can serve no more.
+    `RevisionConflict` says which revision is there instead of the expected one.
     """
 
     def capabilities(self) -> Capabilities:

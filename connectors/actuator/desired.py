@@ -6,11 +6,13 @@ import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from connectors.codecs import from_json, to_json
+from connectors.documents.rules import is_route
 from connectors.journal import note
 from connectors.publisher import DOCUMENTS
 from optimizer.documents import Document
 from optimizer.errors import DecodeFailed, InvalidEvent
 from optimizer.events import CloudEvent
+from optimizer.observe.words import MAX_REVISION
 
 if TYPE_CHECKING:
     from connectors.sqlite import Database
@@ -135,9 +137,14 @@ def digest_of(document: Document) -> str:
 
 def _document_in(entry: Entry) -> Document | None:
     """Read an entry; None for what is none: it is told, and what follows is read."""
+    fault = "it has no route or no revision that could be reported"
     try:
         event = from_json(CloudEvent, entry.value)
-        return from_json(Document, to_json(event.data))
-    except (DecodeFailed, InvalidEvent) as fault:
-        note("warn", "document_unreadable", topic=DOCUMENTS, position=entry.position, fault=fault)
-        return None
+        document = from_json(Document, to_json(event.data))
+    except (DecodeFailed, InvalidEvent) as error:
+        fault = str(error)
+    else:
+        if is_route(document.route) and 0 < document.revision < MAX_REVISION:
+            return document
+    note("warn", "document_unreadable", topic=DOCUMENTS, position=entry.position, fault=fault)
+    return None

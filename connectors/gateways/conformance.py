@@ -26,7 +26,7 @@ from connectors.gateways.trials import (
     wins,
 )
 from connectors.mixes import mix_of, overshoot, reverted
-from optimizer.errors import GatewayUnreachable, OptimizerError
+from optimizer.errors import DocumentInvalid, GatewayRefused, GatewayUnreachable, OptimizerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,6 +127,19 @@ def what_is_expected_must_be_there(trial: Trial) -> None:
     gateway.apply(trial.document(3), 0, "3")
     conflict(gateway, trial.document(5), 4, found=3)
     same(gateway.read(trial.route), trial.document(3))
+
+
+def a_document_with_faults_is_refused(trial: Trial) -> None:
+    """A document whose slots do not sum to all is refused, and nothing changes."""
+    gateway, good = trial.open(), trial.document(1)
+    gateway.apply(good, 0, "1")
+    bad = replace(trial.document(2), allotments=good.allotments[:1])
+    try:
+        gateway.apply(bad, 1, "2")
+    except (DocumentInvalid, GatewayRefused):
+        same(gateway.read(trial.route), good)
+    else:
+        raise Broken("nobody refused it")
 
 
 def another_writer_is_noticed(trial: Trial) -> None:
@@ -241,6 +254,7 @@ CHECKS: tuple[Check, ...] = (
     an_older_revision_is_refused,
     a_revision_means_one_document,
     what_is_expected_must_be_there,
+    a_document_with_faults_is_refused,
     another_writer_is_noticed,
     of_two_writers_at_once_one_wins,
     what_failed_half_way_is_finished,

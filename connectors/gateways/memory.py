@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from connectors.documents.rules import faults_of
 from connectors.gateways.faults import Faults
 from connectors.gateways.shelves import MemoryShelf, Place, Running, Written
 from connectors.mixes import mix_of, reverted
 from optimizer.documents import Unit
-from optimizer.errors import RevisionConflict
+from optimizer.errors import DocumentInvalid, RevisionConflict
 from optimizer.ports import Capabilities, Write
 from optimizer.slots import slot_of
 
@@ -119,6 +120,8 @@ class MemoryGateway:
         """Bring a document there."""
         self.faults.on_call()
         self.faults.on_apply(document)
+        if faults := faults_of(document):
+            raise DocumentInvalid(faults)
         with self._shelf.taken() as contents:
             place = contents.places.setdefault(document.route, Place())
             if place.document != document:

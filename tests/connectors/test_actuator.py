@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connectors.actuator.errands import Errand, pause_s
+from connectors.codecs import cloud_event, to_json
 from connectors.decoding import RecordDecoder
+from connectors.documents.folder import Folder
+from connectors.gateways.documents import DocumentGateway
 from connectors.inputs import INPUTS
 from connectors.publisher import DOCUMENTS
 from optimizer.errors import GatewayUnreachable, StorageFailed
@@ -322,6 +328,46 @@ def test_garbage_in_the_log_is_passed_over(value: bytes, tmp_path: Path) -> None
     stage.log.append(DOCUMENTS, [(ROUTE, value)])
     stage.play(stage.actuator())
     assert stage.gateway.read(ROUTE) == a_document(1)
+
+
+NUMBERS = (-1, 0, 201, 2**40, 1e308)
+HOSTILE = (None, True, "", "x" * 5000, "\x00\n/../..", "2026", [], {}, [[]], *NUMBERS)
+
+
+def a_broken_event(rng: random.Random, revision: int) -> bytes:
+    """A document as the log holds it, with one or two of its values replaced."""
+    event = json.loads(to_json(cloud_event(a_document(revision, 50, leased=True), "svc")))
+    for _ in range(rng.choice((1, 1, 2))):
+        place: Any = event["data"]
+        while True:
+            name = rng.choice(list(place) if isinstance(place, dict) else range(len(place)))
+            if not place[name] or not isinstance(place[name], dict | list) or rng.random() < 0.2:
+                break
+            place = place[name]
+        if name != "revision":
+            place[name] = rng.choice(HOSTILE)
+    return json.dumps(event).encode()
+
+
+@pytest.mark.parametrize("kind", ["memory", "documents"])
+def test_no_document_however_broken_keeps_a_good_one_from_being_brought(
+    kind: str, tmp_path: Path
+) -> None:
+    rng, stage = random.Random(1), Stage(tmp_path)
+    gateway = stage.gateway
+    if kind == "documents":
+        gateway = DocumentGateway(Folder(tmp_path / "d"), timedelta(seconds=LEASE_S), stage.time)
+    actuator = stage.actuator(gateway=gateway)
+    for revision in range(1, 300, 10):
+        broken = [a_broken_event(rng, each) for each in range(revision, revision + 9)]
+        stage.log.append(DOCUMENTS, [(ROUTE, value) for value in broken])
+        stage.play(actuator, 0.3)
+        stage.say(a_document(revision + 9))
+        stage.play(actuator, 0.5)
+        assert gateway.read(ROUTE) == a_document(revision + 9)
+    outcomes = Counter(outcome for outcome, _ in stage.told())
+    assert outcomes["applied"] >= 30
+    assert outcomes["failed"] > 5
 
 
 def test_a_leased_step_is_renewed_as_long_as_somebody_judges_it(tmp_path: Path) -> None:

@@ -214,6 +214,7 @@ class Hoarding(MemoryGateway):
         (Blind, "another_writer_is_noticed"),
         (Expecting, "applying_twice_is_applying_once"),
         (Expecting, "a_restart_in_the_middle_changes_nothing"),
+        (Blind, "a_document_with_faults_is_refused"),
         (Careless, "what_is_expected_must_be_there"),
         (Renaming, "a_revision_means_one_document"),
         (Downhill, "an_older_revision_is_refused"),
