@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MOST_ARMS = 64
 MOST_BYTES = 262_144  # of a document's file
 MOST_PROMPT_BYTES = 1 << 20
-_MOST_NAME, _MOST_SALT, _MOST_REASON = 128, 400, 2000
+_MOST_NAME, _MOST_SALT, _MOST_MODEL, _MOST_REASON = 128, 400, 2048, 2000
 _ROUTE_PARTS = 3
 
 
@@ -52,7 +52,7 @@ def _arms(document: Document) -> Iterator[str]:
         yield f"arms are {len(ids)}: must be 1 to {MOST_ARMS}"
     yield from (f"arms hold {arm} twice: each stands once" for arm in _repeated(ids))
     for arm in document.arms:
-        if not is_name(arm.config.model):
+        if not is_name(arm.config.model, _MOST_MODEL):
             yield f"arm {arm.id} has the model {arm.config.model[:200]!r}: must name one"
     if document.incumbent not in ids:
         yield f"incumbent is {document.incumbent[:200]!r}: must be one of {', '.join(ids)}"

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from optimizer.models import Arm
 
 
+MOST_REASON = 1000  # characters: what is put back must not wait for words, such as a gateway's
+
+
 def at_rest(
     route: str, arm: Arm, revision: int, at: datetime, *, unit: Unit, reason: str
 ) -> Document:
@@ -89,7 +92,7 @@ def put_back(
     """
     served = [one for one in known_good if one.incumbent not in gone]
     stored = (served or known_good)[-1]
-    return replace(stored, revision=revision, leased=False, created_at=at, reason=why)
+    return replace(stored, revision=revision, leased=False, created_at=at, reason=why[:MOST_REASON])
 
 
 def arm_in(document: Document, arm: str) -> Arm:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Answers = tuple[Finding | OptimizationDecision, ...]
 
 OBEYED, REFUSED = "order_obeyed", "order_refused"  # rules of the findings that tell what came of it
+_MOST_AUTHOR, _MOST_REASON = 100, 1000  # characters that are repeated
 _HOLDS = {OrderAction.PAUSE: "paused", OrderAction.PIN: "pinned", OrderAction.STOP: "stopped"}
 _ENDS = {OrderAction.RESUME: "paused", OrderAction.UNPIN: "pinned", OrderAction.START: "stopped"}
 
@@ -166,7 +167,9 @@ def _revision(revision: int | None) -> str:
 
 
 def _signed(what: str, order: Order) -> str:
-    return ": ".join(filter(None, (f"{what} by {order.author or '?'}", order.reason)))
+    """Say who ordered it and why, however long: an order is never refused for its words."""
+    by, why = order.author[:_MOST_AUTHOR] or "?", order.reason[:_MOST_REASON]
+    return ": ".join(filter(None, (f"{what} by {by}", why)))
 
 
 def _told(event_id: str, order: Order, at: datetime, route: str, why_not: str) -> Finding:

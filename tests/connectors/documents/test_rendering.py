@@ -17,11 +17,12 @@ from referencing import Registry, Resource
 from connectors.documents.parsing import document_of
 from connectors.documents.proofs import seal
 from connectors.documents.rendering import body_of, prompts_of
-from optimizer.documents import SLOTS, Allotment, Document
+from optimizer.act.desired import at_rest, put_back, shared
+from optimizer.documents import SLOTS, Allotment, Document, Unit
 from optimizer.errors import DocumentInvalid, UnknownVersion
 from optimizer.models import Arm, ModelConfig
 from optimizer.slots import slot_of
-from tests.connectors.documents.examples import NEW, OLD, PAIR, ROUTE, a_document, documents
+from tests.connectors.documents.examples import NEW, OLD, PAIR, ROUTE, START, a_document, documents
 
 SCHEMAS = Path(__file__).parents[2] / "samples" / "flagd"
 
@@ -216,6 +217,16 @@ def test_what_was_changed_is_named(changes: dict[str, object], fault: str) -> No
     with pytest.raises(DocumentInvalid) as refused:
         document_of(changed(**changes))
     assert any(fault in each for each in refused.value.faults), refused.value.faults
+
+
+def test_what_acting_asks_for_can_be_written_however_long_its_names_and_words() -> None:
+    route = "/".join(["x" * 128] * 3)
+    arm = replace(OLD, config=replace(OLD.config, model="arn:" + "m" * 2000))
+    rest = at_rest(route, arm, 1, START, unit=Unit.CALL, reason="what serves it today")
+    step = shared(rest, OLD, 10, 2, START, decision_id="6f0c3a52-7f0e-4d5b-9a55-0b6a8d0f3c11")
+    back = put_back([rest], (), 3, START, "the gateway said: " + "no " * 10**6)
+    for document in (rest, step, back):
+        assert document_of(body_of(document)) == document
 
 
 def test_many_faults_of_a_file_are_named_at_once() -> None:

@@ -53,6 +53,15 @@ def test_an_answer_tells_who_gave_the_order_and_why_and_is_over_at_once():
     assert other.id != answer.id
 
 
+def test_an_order_is_carried_out_however_long_its_words_and_they_are_told_in_part():
+    rolled_back, answer, _ = ordered(
+        "roll_back", in_force=ROLLING, reason="x" * 10**6, author="a" * 10**6
+    )
+    assert answer.rule == "order_obeyed"
+    assert len(answer.detail) < 1200
+    assert len(rolled_back.undo) < 1200
+
+
 def test_what_waits_may_be_rejected():
     docket = Docket(pending=WAITING, priority=3, approved=WAITING.id)
     after, _, (cancelled,) = ordered("reject", docket, decision_id=WAITING.id, reason="not now")
