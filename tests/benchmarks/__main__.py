@@ -25,6 +25,7 @@ NAMES = (
     "client_choose_us",
     "kill",
     "actuator_kill",
+    "rollback_by_limit_s",
     "false_alarms",
     "fuzz_payloads",
     "gate_type_one",
