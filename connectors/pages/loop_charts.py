@@ -8,7 +8,7 @@ from connectors.pages.charts import Band, Chart, Clock, Cue, Line, Strip, legend
 from connectors.pages.loop_words import money, quality_words, rounded_percent
 from connectors.pages.markup import element
 from optimizer.rollouts import Phase, VerdictKind
-from optimizer.simulate.courses import BEST_ARM, BEST_TABLE, INCUMBENT, OPTIMIZER
+from optimizer.simulate.ways import BEST_ARM, BEST_TABLE, INCUMBENT, OPTIMIZER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from connectors.pages.markup import Markup
     from connectors.worlds.loop_report import LoopReport, RouteReport, ToldLook
     from optimizer.rollouts import Phase, VerdictKind
-from optimizer.simulate.courses import Course
+from optimizer.simulate.ways import Way
 
 _HUES = 7
 _ROOM = 0.02  # of quality, around the lines
@@ -52,9 +52,9 @@ class _Look:
         self._clock = clock
         self._begin = begin
         self._route = route
-        self._ours = next(one for one in route.courses if one.name == OPTIMIZER)
+        self._ours = next(one for one in route.ways if one.name == OPTIMIZER)
         self._width_s = self._ours.series.width_s
-        self._rivals = [one for one in route.courses if one.name not in {OPTIMIZER, *_REFERENCES}]
+        self._rivals = [one for one in route.ways if one.name not in {OPTIMIZER, *_REFERENCES}]
 
     def shares(self) -> Iterable[Markup]:
         """Show who served."""
@@ -109,9 +109,7 @@ class _Look:
     def rivals(self) -> Iterable[Markup]:
         """Show how fast others would have gone with the same candidates."""
         first = self._route.arms[0].id
-        lines = [
-            Line(course.name, style, _others(course, first)) for course, style in self._contest()
-        ]
+        lines = [Line(way.name, style, _others(way, first)) for way, style in self._contest()]
         if not self._route.documents:
             return
         chart = Chart(self._clock, 0.0, 1.0, rounded_percent, height=110).bands(self._bands())
@@ -126,8 +124,8 @@ class _Look:
     def saved(self) -> Iterable[Markup]:
         """Show the money."""
         lines = [
-            Line(course.name, style, course.series.saved_usd)
-            for course, style in [*self._references(), *self._contest()]
+            Line(way.name, style, way.series.saved_usd)
+            for way, style in [*self._references(), *self._contest()]
         ]
         values = [value or 0.0 for line in lines for value in line.values]
         least, most = min([0.0, *values]), max([0.0, *values])
@@ -142,8 +140,8 @@ class _Look:
     def quality(self) -> Iterable[Markup]:
         """Show what the answers were worth."""
         lines = [
-            Line(course.name, style, course.series.quality)
-            for course, style in [*self._references(), *self._contest()]
+            Line(way.name, style, way.series.quality)
+            for way, style in [*self._references(), *self._contest()]
         ]
         ends = [line.values[-1] or 0.0 for line in lines]
         if not any(ends):
@@ -159,9 +157,7 @@ class _Look:
 
     def bad(self) -> Iterable[Markup]:
         """Show how many calls met a bad arm."""
-        lines = [
-            Line(course.name, style, course.series.bad_calls) for course, style in self._contest()
-        ]
+        lines = [Line(way.name, style, way.series.bad_calls) for way, style in self._contest()]
         most = max(value or 0.0 for line in lines for value in line.values)
         if not most:
             return
@@ -173,12 +169,10 @@ class _Look:
             "Bad is worse than the incumbent by a margin of the risk profile, at the same time.",
         )
 
-    def _references(self) -> list[tuple[Course, str]]:
-        return [
-            (one, _REFERENCES[one.name]) for one in self._route.courses if one.name in _REFERENCES
-        ]
+    def _references(self) -> list[tuple[Way, str]]:
+        return [(one, _REFERENCES[one.name]) for one in self._route.ways if one.name in _REFERENCES]
 
-    def _contest(self) -> list[tuple[Course, str]]:
+    def _contest(self) -> list[tuple[Way, str]]:
         """Give the rivals, then ours on top."""
         styles = ("a2", "a3", "a5", "a6")
         others = [(one, styles[place % 4]) for place, one in enumerate(self._rivals)]
@@ -220,8 +214,8 @@ def _hue(place: int) -> str:
     return f"a{place}" if place < _HUES else f"a{1 + place % (_HUES - 1)}"
 
 
-def _others(course: Course, first: str) -> list[float]:
+def _others(way: Way, first: str) -> list[float]:
     """Give the share of the calls that an arm other than the first served."""
-    shares = [share for arm, share in course.series.shares.items() if arm != first]
-    width = len(course.series.saved_usd)
+    shares = [share for arm, share in way.series.shares.items() if arm != first]
+    width = len(way.series.saved_usd)
     return [sum(share[place] for share in shares) for place in range(width)]

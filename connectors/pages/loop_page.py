@@ -15,14 +15,14 @@ from connectors.pages.loop_words import (
     statuses,
 )
 from connectors.pages.markup import document, element, together
-from optimizer.simulate.courses import INCUMBENT, OPTIMIZER
+from optimizer.simulate.ways import INCUMBENT, OPTIMIZER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from connectors.pages.markup import Markup
     from connectors.worlds.loop_report import LoopReport, RouteReport
-    from optimizer.simulate.courses import Course
+    from optimizer.simulate.ways import Way
 
 
 def loop_page(reports: Sequence[LoopReport]) -> str:
@@ -58,7 +58,7 @@ def _route(report: LoopReport, route: RouteReport) -> Markup:
         *charts(report, route),
         element("h3", "What it came to"),
         _table(route),
-        element("h3", "Traffic that met a bad arm"),
+        element("h3", "Bad arms: how long until they were taken away"),
         _episodes(route),
         _log(route),
     )
@@ -84,8 +84,8 @@ def _tiles(route: RouteReport) -> Markup:
     return element("div", *tiles, class_="tiles")
 
 
-def _course(route: RouteReport, name: str) -> Course:
-    return next(one for one in route.courses if one.name == name)
+def _course(route: RouteReport, name: str) -> Way:
+    return next(one for one in route.ways if one.name == name)
 
 
 _HEAD = (
@@ -96,25 +96,25 @@ _HEAD = (
 
 def _table(route: RouteReport) -> Markup:
     usual = _course(route, INCUMBENT)
-    rows = [_row(one, usual) for one in route.courses]
+    rows = [_row(one, usual) for one in route.ways]
     return _tabulated(_HEAD, rows)
 
 
-def _row(course: Course, usual: Course) -> Markup:
-    total = course.total
+def _row(way: Way, usual: Way) -> Markup:
+    total = way.total
     cells = [
-        course.name,
+        way.name,
         money(total.cost_usd),
-        "" if course is usual else saved_words(course, usual),
+        "" if way is usual else saved_words(way, usual),
         money(1000 * total.cost_per_call_usd),
         percent(total.error_rate),
         "" if total.latency_ms is None else f"{total.latency_ms:,.0f} ms",
         "" if total.latency_p95_ms is None else f"{total.latency_p95_ms:,.0f} ms",
         "" if total.quality is None else f"{total.quality:.3f}",
-        f"{course.bad_calls:,}",
-        money(course.bad_cost_usd),
+        f"{way.bad_calls:,}",
+        money(way.bad_cost_usd),
     ]
-    style = "ours" if course.name == OPTIMIZER else None
+    style = "ours" if way.name == OPTIMIZER else None
     return element("tr", *(element("td", cell) for cell in cells), class_=style)
 
 
@@ -126,9 +126,9 @@ def _tabulated(head: Iterable[str], rows: Iterable[Markup]) -> Markup:
 def _episodes(route: RouteReport) -> Markup:
     names = [one.name for one in route.arms]
     lines = [
-        element("li", f"{course.name}: {episode_words(one, names[one.arm])}")
-        for course in route.courses
-        for one in course.episodes
+        element("li", f"{way.name}: {episode_words(one, names[one.arm])}")
+        for way in route.ways
+        for one in way.episodes
     ]
     if not lines:
         return element("p", "None.", class_="soft")
@@ -160,8 +160,8 @@ def _seeds(reports: Sequence[LoopReport]) -> Markup:
     parts: list[Markup] = [element("h2", f"{len(reports)} seeds")]
     for place, route in enumerate(reports[0].routes):
         rows = [
-            _over_seeds([report.routes[place] for report in reports], course.name)
-            for course in route.courses
+            _over_seeds([report.routes[place] for report in reports], way.name)
+            for way in route.ways
         ]
         parts += [element("h3", route.route), _tabulated(_SEEDS_HEAD, rows)]
     return together(parts)
@@ -171,10 +171,10 @@ _SEEDS_HEAD = ("", "saved, mean", "least", "most", "bad calls, mean", "most", "q
 
 
 def _over_seeds(routes: Sequence[RouteReport], name: str) -> Markup:
-    courses = [_course(route, name) for route in routes]
-    saved = [one.saved_usd for one in courses]
-    bad = [one.bad_calls for one in courses]
-    quality = [one.total.quality for one in courses if one.total.quality is not None]
+    ways = [_course(route, name) for route in routes]
+    saved = [one.saved_usd for one in ways]
+    bad = [one.bad_calls for one in ways]
+    quality = [one.total.quality for one in ways if one.total.quality is not None]
     cells = [
         name,
         money(sum(saved) / len(saved)),

@@ -14,13 +14,13 @@ from connectors.pages.loop_words import (
     seconds_words,
     statuses,
 )
-from optimizer.simulate.courses import INCUMBENT, OPTIMIZER
+from optimizer.simulate.ways import INCUMBENT, OPTIMIZER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from connectors.worlds.loop_report import LoopReport, RouteReport
-    from optimizer.simulate.courses import Course
+    from optimizer.simulate.ways import Way
 
 _HEAD = ("", "cost", "saved", "errors", "latency", "quality", "bad-arm calls", "their cost")
 
@@ -47,32 +47,32 @@ def _route(route: RouteReport) -> Iterator[str]:
         f"{route.route}: candidates tried {counts['tried']}, promoted {counts['promoted']}, "
         f"rolled back {counts['rolled_back']}; documents {len(route.documents)}"
     )
-    usual = next(one for one in route.courses if one.name == INCUMBENT)
-    yield as_table(_HEAD, [_row(one, usual) for one in route.courses])
+    usual = next(one for one in route.ways if one.name == INCUMBENT)
+    yield as_table(_HEAD, [_row(one, usual) for one in route.ways])
     names = [arm.name for arm in route.arms]
-    for course in route.courses:
-        if course.name == OPTIMIZER:
-            for one in course.episodes:
+    for way in route.ways:
+        if way.name == OPTIMIZER:
+            for one in way.episodes:
                 yield f"met a bad arm: {episode_words(one, names[one.arm])}"
 
 
-def _row(course: Course, usual: Course) -> tuple[str, ...]:
-    total = course.total
+def _row(way: Way, usual: Way) -> tuple[str, ...]:
+    total = way.total
     return (
-        course.name,
+        way.name,
         money(total.cost_usd),
-        "" if course is usual else saved_words(course, usual),
+        "" if way is usual else saved_words(way, usual),
         percent(total.error_rate),
         "" if total.latency_ms is None else f"{total.latency_ms:,.0f} ms",
         "" if total.quality is None else quality_words(total.quality),
-        f"{course.bad_calls:,}",
-        money(course.bad_cost_usd),
+        f"{way.bad_calls:,}",
+        money(way.bad_cost_usd),
     )
 
 
 def _over(routes: Sequence[RouteReport]) -> Iterator[str]:
     """Say how a route's figures range over seeds."""
-    ours = [one for route in routes for one in route.courses if one.name == OPTIMIZER]
+    ours = [one for route in routes for one in route.ways if one.name == OPTIMIZER]
     saved = [one.saved_usd for one in ours]
     bad = [one.bad_calls for one in ours]
     promoted = sum(statuses(route.decisions)["promoted"] for route in routes)

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from optimizer.decisions import OptimizationDecision
-    from optimizer.simulate.courses import Course
     from optimizer.simulate.episodes import Episode
+    from optimizer.simulate.ways import Way
 
 _CENTS = 0.1  # dollars below which cents are too coarse
 _PROMOTED = {DecisionStatus.DEPLOYED, DecisionStatus.MONITORING, DecisionStatus.COMPLETED}
@@ -52,10 +52,10 @@ def seconds_words(seconds: float) -> str:
     return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
-def saved_words(course: Course, usual: Course) -> str:
+def saved_words(way: Way, usual: Way) -> str:
     """Say what a way saved of what the incumbent alone would have cost."""
-    share = course.saved_usd / usual.total.cost_usd if usual.total.cost_usd else 0.0
-    return f"{money(course.saved_usd)} ({share:+.1%})" if course.saved_usd else "$0"
+    share = way.saved_usd / usual.total.cost_usd if usual.total.cost_usd else 0.0
+    return f"{money(way.saved_usd)} ({share:+.1%})" if way.saved_usd else "$0"
 
 
 def episode_words(one: Episode, arm: str) -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from optimizer.decisions import OptimizationDecision
 from optimizer.documents import SLOTS
 from optimizer.rollouts import RolloutProgress
-from optimizer.simulate.courses import Course, courses
 from optimizer.simulate.incidents import EPOCH, Incident
+from optimizer.simulate.ways import Way, ways
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -73,7 +73,7 @@ class RouteReport:
         decisions: Each status that a decision took, in order.
         documents: What was commanded.
         looks: What the evidence said.
-        courses: What came of it: of the optimizer, of rivals, and of what hindsight would have
+        ways: What came of it: of the optimizer, of rivals, and of what hindsight would have
             done, on the same calls.
     """
 
@@ -83,7 +83,7 @@ class RouteReport:
     decisions: tuple[OptimizationDecision, ...]
     documents: tuple[ToldDocument, ...]
     looks: tuple[ToldLook, ...]
-    courses: tuple[Course, ...]
+    ways: tuple[Way, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +140,7 @@ def told_route(
         decisions=tuple(one for one in mine if isinstance(one, OptimizationDecision)),
         documents=tuple(_documents(steering)),
         looks=tuple(_looks(one for one in mine if isinstance(one, RolloutProgress))),
-        courses=tuple(courses(known, steering, rivalry)),
+        ways=tuple(ways(known, steering, rivalry)),
     )
 
 

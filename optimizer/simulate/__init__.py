@@ -1,1 +1,1 @@
-"""Worlds: arrivals, users, arms and incidents that make telemetry."""
+"""Worlds: arrivals, users, arms and incidents that make telemetry, and documents that steer it."""

@@ -47,7 +47,7 @@ def run(*, small: bool, data: Path | None) -> Iterable[Figure]:  # noqa: ARG001 
     began, began_cpu = time.perf_counter(), time.process_time()
     played = play(file)
     wall_s, cpu_s = time.perf_counter() - began, time.process_time() - began_cpu
-    calls = played.report.routes[0].courses[0].total.calls
+    calls = played.report.routes[0].ways[0].total.calls
     documents = sum(isinstance(said.output, Document) for said in played.loop.said)
     length_s = file.world.length.total_seconds()
     yield Figure("loop_speedup", length_s / wall_s, "x", f"{calls} calls, {documents} documents")

@@ -13,7 +13,7 @@ from connectors.worlds import read
 from dataflows.playing import play
 from dataflows.verifying import verify
 from optimizer.documents import SLOTS, Document
-from optimizer.simulate.courses import INCUMBENT, OPTIMIZER
+from optimizer.simulate.ways import INCUMBENT, OPTIMIZER
 from optimizer.simulate.worlds import Following, Stale
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def test_an_arm_that_is_as_good_and_cheaper_is_found_and_promoted(tmp_path: Path
     shares = [one.shares.get(route.arms[1].id, 0.0) for one in route.documents]
     assert shares == sorted(shares)
     ours, usual = (
-        next(one for one in route.courses if one.name == name) for name in (OPTIMIZER, INCUMBENT)
+        next(one for one in route.ways if one.name == name) for name in (OPTIMIZER, INCUMBENT)
     )
     assert ours.saved_usd > 0.2 * usual.total.cost_usd
     assert ours.bad_calls == 0
@@ -104,7 +104,7 @@ def test_an_arm_that_answers_worse_is_found_caught_and_taken_back(tmp_path: Path
     route = route_of(play(a_world(tmp_path, WORSE)))
     assert outcome(route) == "rolled back"
     assert last_share(route) == 0
-    ours = next(one for one in route.courses if one.name == OPTIMIZER)
+    ours = next(one for one in route.ways if one.name == OPTIMIZER)
     (episode,) = ours.episodes
     assert episode.undone
     assert 0 < ours.bad_calls == episode.calls < 400

@@ -119,7 +119,7 @@ def test_every_call_is_counted_in_exactly_one_arm_here_and_in_telemetry(
     ids = [arm.arm.id for arm in drawn.route.arms]
     arms = [ids[arm] for arm in assigned.arm.tolist()]
     commanded = Counter(zip(arms, assigned.revision.tolist(), strict=True))
-    ours = report.routes[0].courses[0]
+    ours = report.routes[0].ways[0]
     assert {revision for _, revision in commanded} == {0, 1, 2, 3}
     assert not job.counted - commanded
     assert ours.total.hung > 0

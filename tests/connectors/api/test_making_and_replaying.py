@@ -139,7 +139,7 @@ def test_a_loop_is_played_told_kept_and_verified(shell: Shell, world: str) -> No
     assert "look at it:  made/loop.html\nlook at it:  page.html\nreplay it:" in done.output
     made = shell.folder / "made"
     (report,) = json.loads((made / "loop.json").read_bytes())
-    assert report["routes"][0]["courses"][0]["name"] == "optimizer"
+    assert report["routes"][0]["ways"][0]["name"] == "optimizer"
     assert (made / "loop.html").read_text() == (shell.folder / "page.html").read_text()
     assert (made / "said.jsonl").exists()
     assert shell("replay", "made", "--windows", "1m").code == 0

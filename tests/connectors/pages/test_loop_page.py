@@ -14,9 +14,9 @@ from connectors.worlds.loop_report import (
     ToldDocument,
     ToldLook,
 )
-from optimizer.simulate.courses import BEST_ARM, INCUMBENT, OPTIMIZER, Course, Series
 from optimizer.simulate.episodes import Episode
 from optimizer.simulate.incidents import Incident, IncidentKind
+from optimizer.simulate.ways import BEST_ARM, INCUMBENT, OPTIMIZER, Series, Way
 from optimizer.simulate.worth import Figures
 from tests.connectors.pages.page_reader import Reader
 
@@ -24,7 +24,7 @@ START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 POINTS = 4
 
 
-def a_course(name: str, saved_usd: float = 0.0, bad_calls: int = 0, arm: str = "small") -> Course:
+def a_way(name: str, saved_usd: float = 0.0, bad_calls: int = 0, arm: str = "small") -> Way:
     total = Figures(
         calls=100,
         failed=2,
@@ -37,7 +37,7 @@ def a_course(name: str, saved_usd: float = 0.0, bad_calls: int = 0, arm: str = "
     episode = Episode(
         arm=1, first_ns=0, last_ns=60 * 10**9, calls=bad_calls, cost_usd=0.1, undone=True
     )
-    return Course(
+    return Way(
         name=name,
         total=total,
         by_arm={"large": total},
@@ -91,11 +91,11 @@ def a_report(word: str = "small", **changes) -> LoopReport:
         decisions=(),
         documents=(document,),
         looks=(look,),
-        courses=(
-            a_course(OPTIMIZER, 3.0, 7, word),
-            a_course(f"rival {word}", 1.0, 40, word),
-            a_course(INCUMBENT),
-            a_course(BEST_ARM, 4.0),
+        ways=(
+            a_way(OPTIMIZER, 3.0, 7, word),
+            a_way(f"rival {word}", 1.0, 40, word),
+            a_way(INCUMBENT),
+            a_way(BEST_ARM, 4.0),
         ),
     )
     given = {"world": word, "seed": 1, "start": START, "end": START + 4 * hour}
@@ -142,8 +142,8 @@ def test_the_page_needs_nothing_from_anywhere() -> None:
 
 def test_several_seeds_are_told_beside_the_first() -> None:
     first = a_report()
-    better = replace(first.routes[0], courses=(a_course(OPTIMIZER, 5.0, 0),
-                                               *first.routes[0].courses[1:]))  # fmt: skip
+    better = replace(first.routes[0], ways=(a_way(OPTIMIZER, 5.0, 0),
+                                               *first.routes[0].ways[1:]))  # fmt: skip
     reports = [first, replace(first, seed=2, routes=(better,))]
     words = " ".join(read(loop_page(reports)).texts)
     assert "2 seeds" in words
@@ -165,11 +165,11 @@ def test_the_text_tells_each_way() -> None:
 
 def test_a_route_that_nothing_happened_on_has_a_page() -> None:
     calm = a_report().routes[0]
-    courses = tuple(
+    ways = tuple(
         replace(one, bad_calls=0, episodes=(), series=replace(one.series, bad_calls=(0,) * POINTS))
-        for one in calm.courses
+        for one in calm.ways
     )
-    calm = replace(calm, incidents=(), documents=(), looks=(), courses=courses)
+    calm = replace(calm, incidents=(), documents=(), looks=(), ways=ways)
     words = " ".join(read(loop_page([a_report(routes=(calm,))])).texts)
     assert "None." in words
     assert "All 0 events" in words

@@ -7,12 +7,12 @@ import pytest
 
 from optimizer.observe.price import PriceTable
 from optimizer.prices import Price, Rates
-from optimizer.simulate.courses import course
 from optimizer.simulate.episodes import episodes
 from optimizer.simulate.hindsight import Hindsight, Margins
 from optimizer.simulate.incidents import IncidentKind, nanoseconds
 from optimizer.simulate.potential import potential
 from optimizer.simulate.quantities import Judged, Lognormal
+from optimizer.simulate.ways import way
 from optimizer.simulate.worlds import Cell, World
 from optimizer.simulate.worth import worth
 from tests.optimizer.simulate.a_world import a_route, a_world, an_arm, an_incident
@@ -80,7 +80,7 @@ def test_an_incident_makes_an_arm_bad_while_it_lasts_and_only_that_arm(kind, amo
 def test_each_call_is_counted_in_exactly_one_arm():
     found = with_arm(an_incident(IncidentKind.HANG, arm="other"))
     arm = (np.arange(len(found.drawn.asked)) % 3 == 0).astype(np.int16)
-    told = course(found, "mine", arm)
+    told = way(found, "mine", arm)
     assert sum(one.calls for one in told.by_arm.values()) == told.total.calls
     assert told.total.calls == len(found.drawn.made)
     assert sum(one.cost_usd for one in told.by_arm.values()) == pytest.approx(told.total.cost_usd)

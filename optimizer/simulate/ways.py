@@ -49,7 +49,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class Way:
     """What one way of steering a route came to.
 
     Attributes:
@@ -73,11 +73,11 @@ class Course:
     series: Series
 
 
-def courses(
+def ways(
     known: Hindsight,
     steering: Steering,
     rivalry: Rivalry,
-) -> list[Course]:
+) -> list[Way]:
     """Tell what came of a route: of ours, of the rivals, and of what hindsight would have done.
 
     Args:
@@ -87,23 +87,23 @@ def courses(
     """
     count = len(known.drawn.asked)
     tried = trials(steering, known.drawn)
-    ways: dict[str, Arms] = {OPTIMIZER: steering.assigned.arm}
+    served: dict[str, Arms] = {OPTIMIZER: steering.assigned.arm}
     for name, make in rivalry.makes.items():
-        ways[name] = Contest(known.drawn, known.valued, make, rivalry.lag_ns).play(tried)
-    ways[INCUMBENT] = np.zeros(count, np.int16)
-    ways[BEST_ARM] = np.full(count, known.best_arm(), np.int16)
+        served[name] = Contest(known.drawn, known.valued, make, rivalry.lag_ns).play(tried)
+    served[INCUMBENT] = np.zeros(count, np.int16)
+    served[BEST_ARM] = np.full(count, known.best_arm(), np.int16)
     if known.drawn.route.cells:
-        ways[BEST_TABLE] = known.best_table()
-    return [course(known, name, arm) for name, arm in ways.items()]
+        served[BEST_TABLE] = known.best_table()
+    return [way(known, name, arm) for name, arm in served.items()]
 
 
-def course(known: Hindsight, name: str, arm: Arms) -> Course:
+def way(known: Hindsight, name: str, arm: Arms) -> Way:
     """Tell what one way of steering a route came to."""
     rows, valued = known.drawn.made, known.valued
     served, bad = arm[rows], known.is_bad(rows, arm[rows])
     saved_usd = valued.cost_usd[0, rows] - valued.cost_usd[served, rows]
     ids = [item.arm.id for item in known.drawn.route.arms]
-    return Course(
+    return Way(
         name=name,
         total=figures(valued, rows, served),
         by_arm={
