@@ -26,6 +26,7 @@ from dataflows.optimize import Job, execute
 from dataflows.recovery import begun_with, recovery_at
 from dataflows.sources import Sources
 from dataflows.stopping import stop_on_signals
+from optimizer.decide.autonomy import asked_for, most_autonomy
 from optimizer.errors import SettingsInvalid
 from optimizer.observe.columns import DeadLetter
 from optimizer.observe.observer import Ledger
@@ -53,11 +54,20 @@ def command(options: argparse.Namespace) -> int:
         publisher = open_publisher(stack, settings, data, partial(_watch, console, set()))
         actuate.beside(stack, settings)
         note("info", "job_started", input=inputs, data_dir=data)
+        _note_cap(settings)
         if source.partitions:  # none when told to stop while it waited for a topic
             recovery = data / "recovery"
             execute(Job(settings=settings, source=source, publisher=publisher, recovery=recovery))
     note("info", "job_stopped", input=inputs)
     return 0
+
+
+def _note_cap(settings: Settings) -> None:
+    """Say so where less is done alone than was asked for."""
+    asked, allowed = asked_for(settings), most_autonomy(settings)
+    if asked is not allowed:
+        because = "stamps need not be signed (stamps.check, stamps.unsigned_autonomy)"
+        note("warn", "autonomy_capped", asked=asked, allowed=allowed, because=because)
 
 
 def _inputs(settings: Settings) -> str:

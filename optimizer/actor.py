@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from optimizer.act.acting import call_back, found, hear, move, revert, started
 from optimizer.act.breaches import breach
-from optimizer.decide.autonomy import autonomy_of, most_autonomy, reaches
+from optimizer.act.desired import arm_in
+from optimizer.decide.autonomy import autonomy_of, limit_of, most_autonomy, reaches
+from optimizer.decide.drafting import changes_between
 from optimizer.decide.orders import InForce, obey
 from optimizer.events import Report, nanoseconds
 from optimizer.settings import Autonomy
@@ -109,7 +111,8 @@ class Actor:
         missing = start if isinstance(start, str) else what_is_missing(start, self._settings)
         if isinstance(start, str) or missing:
             told = f"{decision.id}: {missing}"
-            waits = () if acting.waits == told else (waiting(decision, missing, instant(at_ns)),)
+            is_told = acting.waits == told and not docket.approved
+            waits = () if is_told else (waiting(decision, missing, instant(at_ns)),)
             return replace(docket, approved=""), replace(acting, waits=told), waits
         rollout, said = rollout_of(start, acting, self._settings, at_ns)
         docket = replace(docket, pending=None, priority=0, approved="")
@@ -118,13 +121,18 @@ class Actor:
     def guard(self, state: RouteState, route: str, at: datetime) -> tuple[RouteState, Outputs]:
         """Undo what was promoted lately and breaks a limit since."""
         finding = breach(state.acting, state.findings.open, at)
-        may = reaches(most_autonomy(self._settings), Autonomy.GUARD) and not state.docket.pinned
-        if finding is None or not may:
+        if finding is None or state.docket.pinned or not self._guards(state.acting):
             return state, ()
         why = f"{finding.rule} of {finding.arm} since it was promoted"
         evidence = (finding.id_on(route),)
         acting, said = revert(state.acting, nanoseconds(at), finding.rule, why, evidence)
         return replace(state, acting=acting), tuple(said)
+
+    def _guards(self, acting: Acting) -> bool:
+        """Tell whether the change that was promoted may be undone without asking."""
+        old, new = (arm_in(one, one.incumbent) for one in acting.known_good[-2:])
+        changes = (change.parameter for change in changes_between(old, new))
+        return reaches(limit_of(changes, self._settings).level, Autonomy.GUARD)
 
 
 def _in_force(acting: Acting, route: str) -> InForce:

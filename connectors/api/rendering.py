@@ -97,7 +97,8 @@ def _calls(summary: WindowSummary) -> str:
 
 
 def _finding(finding: Finding) -> str:
-    state = "over" if finding.status is FindingStatus.CLOSED else str(finding.severity)
+    is_over = finding.status is FindingStatus.CLOSED and finding.until != finding.since
+    state = "over" if is_over else str(finding.severity)
     return f"{state}: {finding.title}"
 
 

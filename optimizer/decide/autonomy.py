@@ -62,6 +62,11 @@ def most_autonomy(settings: Settings) -> Autonomy:
     return max(most, key=_LEVELS.index)
 
 
+def asked_for(settings: Settings) -> Autonomy:
+    """Give the most that is asked for, whatever bounds it."""
+    return max((_limit(kind, settings).level for kind in _EVERY_KIND), key=_LEVELS.index)
+
+
 def reaches(level: Autonomy, wanted: Autonomy) -> bool:
     """Tell whether a level allows what another one does."""
     return _LEVELS.index(level) >= _LEVELS.index(wanted)

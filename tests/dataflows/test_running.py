@@ -163,3 +163,39 @@ def test_a_full_disk_ends_a_run_with_one_message_and_the_next_run_goes_on(tmp_pa
     assert process.returncode == 0
     (account,) = run(source_of(tmp_path / "data" / "inputs"), validate({})).ledgers().values()
     assert_every_call_once(account, lines.calls)
+
+
+def test_a_run_that_may_do_less_alone_than_was_asked_says_so(tmp_path: Path) -> None:
+    process = start("run", OPTIMIZER_AUTONOMY="auto", **variables(tmp_path))
+    lines = [process.stderr.readline() for _ in range(3)]
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    (told,) = (line for line in lines if "autonomy_capped" in line)
+    assert "asked=auto allowed=guard" in told
+    assert "stamps.unsigned_autonomy" in told
+
+
+@pytest.mark.slow
+def test_an_order_from_another_process_takes_effect_in_real_time(tmp_path: Path) -> None:
+    (tmp_path / "followed").mkdir()
+    quick = {"OPTIMIZER_STREAM__ALLOWED_DISORDER_SECS": "1"}
+    given = variables(tmp_path) | quick
+    process = start("run", "--output", "json", "--windows", "none", **given)
+    giving_up = Timer(100, process.kill)
+    giving_up.start()
+    assert "job_started" in process.stderr.readline()
+    route = "default/chat/default"
+    pause = ("orders", "pause", route, "--author", "ada", "--wait", 40)
+    done = llm_optimizer(*pause, **given)
+    wrong = llm_optimizer("orders", "approve", "0" * 8, **given)
+    giving_up.cancel()
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=20)
+    assert done.returncode == 0, done.stderr
+    assert f"FINDING   {route}  info: An order to pause was carried out" in done.stdout
+    assert wrong.returncode == 1
+    (said,) = map(json.loads, output.splitlines())
+    assert (said["rule"], said["route"], said["detail"]) == ("order_obeyed", route, "Given by ada")
+    shown = ("--output", "json", "--windows", "none")
+    replayed = llm_optimizer("replay", tmp_path / "data" / "inputs", *shown, **quick)
+    assert replayed.stdout == output

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from optimizer.act.acting import Acting
+from optimizer.act.desired import at_rest
 from optimizer.controller import Controller
 from optimizer.decisions import OptimizationDecision
+from optimizer.documents import Document, Unit
 from optimizer.events import OrderAction
-from tests.builders import a_tick, an_order, minutes_later
-from tests.settings_probes.deciding import PRICES, WAITS, a_route, fate_when_slow, slow
+from optimizer.route_state import RouteState
+from tests.builders import (
+    ROUTE,
+    START,
+    a_summary,
+    a_tick,
+    an_observation,
+    an_order,
+    minutes_later,
+)
+from tests.settings_probes.deciding import (
+    DEAR_THRESHOLD,
+    PRICES,
+    WAITS,
+    a_route,
+    dear,
+    decisions,
+    fate_when_slow,
+    slow,
+)
 from tests.settings_probes.probe import Probe
 
 if TYPE_CHECKING:
+    from optimizer.controller import Observation
     from optimizer.settings import Settings
 
 ANYTHING = {"unsigned_autonomy": "auto"}
@@ -33,6 +56,34 @@ def answer_to_approval(settings: Settings) -> list[str]:
     return [one.rule for one in answers if getattr(one, "rule", "").startswith("order_")]
 
 
+def statuses(settings: Settings, seen: Observation) -> list[str]:
+    """What becomes of a recommendation within its first minute."""
+    return [str(one.status) for one in decisions(settings, seen)]
+
+
+def statuses_when_slow(settings: Settings) -> list[str]:
+    return statuses(settings, slow(settings))
+
+
+def statuses_when_dear(settings: Settings) -> list[str]:
+    """It would save 406 dollars a day."""
+    return statuses(settings, dear(settings, 15))
+
+
+def put_back(settings: Settings) -> list[str]:
+    """The candidate was promoted before, and half of its calls fail: what is put in its place."""
+    (route,) = settings.routes
+    old = at_rest(ROUTE, route.incumbent, 1, START, unit=Unit.CALL, reason="")
+    new = at_rest(ROUTE, route.candidates[0], 2, START, unit=Unit.CALL, reason="")
+    new = replace(new, decision_id="promoted")
+    state = RouteState(acting=Acting(document=new, known_good=(old, new)))
+    at = minutes_later(30)
+    failing = a_summary(arm=new.incumbent, end=at, errors=150)
+    _, said = Controller(settings, PRICES).step(state, an_observation(at, failing))
+    return [one.arms[0].config.model for one in said if isinstance(one, Document)]
+
+
+STARTED = ["pending", "validating", "deploying"]
 REFUSED, OBEYED = ["order_refused"], ["order_obeyed"]
 
 PROBES = (
@@ -59,6 +110,34 @@ PROBES = (
         answer_to_approval,
         (REFUSED, OBEYED),
         a_route(stamps=ANYTHING),
+    ),
+    Probe(
+        "autonomy",
+        ("approve", "auto"),
+        statuses_when_slow,
+        (["pending"], STARTED),
+        a_route(stamps=ANYTHING, constraints={"approval_above_daily_usd": 1e6}),
+    ),
+    Probe(
+        "autonomy",
+        ("recommend", "guard"),
+        put_back,
+        ([], ["gpt-4o"]),
+        a_route(stamps=ANYTHING),
+    ),
+    Probe(
+        "autonomy_by.model",
+        ("recommend", "guard"),
+        put_back,
+        ([], ["gpt-4o"]),
+        a_route(stamps=ANYTHING, autonomy="auto"),
+    ),
+    Probe(
+        "constraints.approval_above_daily_usd",
+        (400, 410),
+        statuses_when_dear,
+        (["pending"], STARTED),
+        a_route(**DEAR_THRESHOLD, stamps=ANYTHING, autonomy="auto"),
     ),
     Probe(
         "stamps.unsigned_autonomy",

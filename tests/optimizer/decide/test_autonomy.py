@@ -2,7 +2,7 @@
 
 import pytest
 
-from optimizer.decide.autonomy import autonomy_of, limit_of, most_autonomy, reaches
+from optimizer.decide.autonomy import asked_for, autonomy_of, limit_of, most_autonomy, reaches
 from optimizer.decisions import ConfigurationChange
 from optimizer.settings import Autonomy, validate
 from tests.builders import a_decision
@@ -62,6 +62,7 @@ def test_unsigned_stamps_cap_it(stamps, sources, level):
     settings = validate({"autonomy": "auto", "stamps": stamps, "sources": listed})
     assert autonomy_of(changing("model"), settings) is Autonomy(level)
     assert most_autonomy(settings) is Autonomy(level)
+    assert asked_for(settings) is Autonomy.AUTO
 
 
 def test_the_setting_that_bounds_it_is_named():
