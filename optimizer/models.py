@@ -11,6 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+_LONG_NUMBER = re.compile(r"[0-9.]{11,}|-0\.0")  # may be written otherwise than it prints
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
@@ -99,7 +101,11 @@ class Arm:
 
     @property
     def id(self) -> str:
-        """Content hash: the model's name, to be readable, and eight digits of SHA-256."""
+        """Content hash: the model's name, to be readable, and eight digits of SHA-256.
+
+        Numbers count as they are written down, to 9 significant digits: an arm that was read back
+        is the same arm.
+        """
         content = {item.name: getattr(self.config, item.name) for item in fields(ModelConfig)}
         content["extra_params"] = dict(self.config.extra_params)
         content |= {
@@ -108,8 +114,21 @@ class Arm:
             "cache": self.cache,
         }
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        if _LONG_NUMBER.search(text):
+            text = json.dumps(_as_written(content), sort_keys=True, separators=(",", ":"))
         name = re.sub(r"[^A-Za-z0-9.]+", "-", self.config.model).strip("-") or "model"
         return f"{name[:40]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _as_written(value: Any) -> Any:
+    match value:
+        case float():
+            return float(f"{value:.9g}") + 0.0  # no minus zero
+        case Mapping():
+            return {name: _as_written(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_as_written(item) for item in value]
+    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from openfeature.contrib.tools.flagd.core import FlagdCore
 from openfeature.evaluation_context import EvaluationContext
 from referencing import Registry, Resource
 
+from connectors.codecs import from_json, to_json
 from connectors.documents.parsing import document_of
 from connectors.documents.proofs import seal
 from connectors.documents.rendering import body_of, prompts_of
@@ -227,6 +228,18 @@ def test_what_acting_asks_for_can_be_written_however_long_its_names_and_words() 
     back = put_back([rest], (), 3, START, "the gateway said: " + "no " * 10**6)
     for document in (rest, step, back):
         assert document_of(body_of(document)) == document
+
+
+@pytest.mark.parametrize("number", [0.1234567890123, 1 / 3, -0.0, 1e-300, 123456789.125, 0.2])
+def test_a_document_that_went_through_the_log_names_the_same_arms(number: float) -> None:
+    extra = {"one": number, "more": [{"two": number}]}
+    config = replace(OLD.config, temperature=number, extra_params=extra)
+    arm = replace(OLD, config=config, latency_p95_ms=number)
+    whole = (Allotment(arm=arm.id, slots=SLOTS),)
+    document = a_document(arms=(arm,), allotments=whole, incumbent=arm.id)
+    read = from_json(Document, to_json(document))
+    assert document_of(body_of(read)) == read
+    assert read.arms[0].id == arm.id
 
 
 def test_many_faults_of_a_file_are_named_at_once() -> None:
