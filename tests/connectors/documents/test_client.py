@@ -25,9 +25,14 @@ from connectors.documents.names import CURRENT, LEASES, file_of, prompt_file
 from connectors.documents.proofs import seal
 from connectors.documents.rendering import body_of, prompts_of
 from connectors.documents.server import DocumentServer
+from connectors.otlp import OtlpDecoder
+from connectors.prices import TablePrices
 from optimizer.documents import SLOTS, Allotment, Document, Unit
 from optimizer.errors import SettingsInvalid
-from optimizer.observe.stamps import Stamp, is_signed
+from optimizer.observe.identify import Claims
+from optimizer.observe.keys import KeyTable
+from optimizer.observe.stamps import Stamp, StampReader, is_signed
+from optimizer.settings import Settings, StampCheck
 from optimizer.slots import slot_of
 from tests.connectors.documents.examples import (
     NEW,
@@ -40,8 +45,10 @@ from tests.connectors.documents.examples import (
     a_lease,
     documents,
 )
+from tests.settings_probes.telemetry import a_request, a_span
 
 SECOND = 10**9
+STAMP_KEY = "the key of all stamps"
 START_NS = int(START.timestamp()) * SECOND
 AT_REST = a_document(slots=10, leased=False)
 UNITS = [f"conversation-{number}" for number in range(2000)]
@@ -440,6 +447,26 @@ def test_stamps_are_signed_as_telemetry_checks_them(following, folder: Folder) -
         } | ({"llm.optimizer.cell": choice.cell} if choice.cell else {})
         stamp = Stamp("acme", ROUTE, choice.arm, choice.cell, choice.revision, choice.slot)
         assert is_signed("the key", stamp, signature)
+
+
+def test_calls_with_these_stamps_are_counted_as_they_were_chosen(following, folder: Folder) -> None:
+    folder.publish(AT_REST)
+    client = following(stamp_key=STAMP_KEY)
+    choices = [client.choose(ROUTE, unit, cell="short") for unit in UNITS[:50]]
+    choices.append(client.choose("acme/shop/sum", "someone"))
+    claims = Claims(stamps=StampReader(StampCheck.REQUIRED, STAMP_KEY))
+    decoder = OtlpDecoder(Settings(), TablePrices({}), "acme", claims=claims)
+    spans = [a_span(number, **choice.stamps) for number, choice in enumerate(choices, 1)]
+    table = KeyTable()
+    decoded = decoder.decode(a_request(*spans), table)
+    keys = [table.keys[code] for code in decoded.columns.key]
+    assert decoded.columns.slot.tolist() == [choice.slot for choice in choices]
+    assert [(key.route, key.revision) for key in keys] == [
+        (choice.route, choice.revision) for choice in choices
+    ]
+    assert [key.arm for key in keys[:-1]] == [choice.arm for choice in choices[:-1]]
+    assert decoded.counts["calls"] == len(choices)
+    assert not {"unsigned", "badly_signed"} & set(decoded.counts)
 
 
 def test_what_a_choice_holds_cannot_be_changed(following, folder: Folder) -> None:
