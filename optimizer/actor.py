@@ -17,7 +17,7 @@ from optimizer.starting import may_start, rollout_of, start_of, waiting, what_is
 from optimizer.summaries import instant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from optimizer.act.acting import Acting
@@ -52,9 +52,11 @@ class Actor:
         for event in tick.events:
             state, answers = self._hear(state, event, tick)
             said += answers
-        acting, moved = move(state.acting, tick, widens=self._widens(state))
+        state, undone = _undo(state, tick.end_ns)
+        held = not state.docket.is_open
+        acting, moved = move(state.acting, tick, widens=self._widens(state), held=held)
         state, done = self.act(replace(state, acting=acting), tick.route, tick.end_ns)
-        return state, (*said, *moved, *done)
+        return state, (*said, *undone, *moved, *done)
 
     def _hear(
         self, state: RouteState, event: FeedbackEvent, tick: Tick
@@ -75,20 +77,13 @@ class Actor:
         return reaches(autonomy_of(rollout.decision, self._settings), Autonomy.APPROVE)
 
     def act(self, state: RouteState, route: str, at_ns: int) -> tuple[RouteState, Outputs]:
-        """Undo what shall be undone, begin what may begin."""
-        said: list[Output] = []
-        docket, acting = state.docket, state.acting
-        if docket.undo:
-            if acting.rollout is not None:
-                acting, said = call_back(acting, at_ns, docket.undo)
-            elif acting.is_at_rest and not docket.stopped:
-                acting, said = revert(acting, at_ns, "order", docket.undo)
-            docket = replace(docket, undo="")
-        acting, founded = self._found(acting, route, at_ns)
+        """Write the route's first document, and begin what may begin."""
+        docket = state.docket
+        acting, said = self._found(state.acting, route, at_ns)
         if may_start(docket, self._settings) and acting.is_at_rest:
             docket, acting, begun = self._start(docket, replace(state, acting=acting), route, at_ns)
-            founded += begun
-        return replace(state, docket=docket, acting=acting), (*said, *founded)
+            said += begun
+        return replace(state, docket=docket, acting=acting), said
 
     def _found(self, acting: Acting, route: str, at_ns: int) -> tuple[Acting, Outputs]:
         """Write the first document of a route that may be acted on."""
@@ -145,3 +140,16 @@ def _in_force(acting: Acting, route: str) -> InForce:
         rollout.decision.id if rollout else "",
         document.decision_id if document and is_changed else "",
     )
+
+
+def _undo(state: RouteState, at_ns: int) -> tuple[RouteState, Outputs]:
+    """Undo what an order wants undone: the rollout, or else what was promoted last."""
+    docket, acting = state.docket, state.acting
+    if not docket.undo:
+        return state, ()
+    said: Sequence[Output] = ()
+    if acting.rollout is not None:
+        acting, said = call_back(acting, at_ns, docket.undo)
+    elif acting.is_at_rest and not docket.stopped:
+        acting, said = revert(acting, at_ns, "order", docket.undo)
+    return replace(state, docket=replace(docket, undo=""), acting=acting), tuple(said)

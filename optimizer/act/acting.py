@@ -78,9 +78,9 @@ class Acting:
         """What the next document is numbered."""
         return max(self.floor, self.revision) + 1
 
-    def leave(self, *, widens: bool) -> Leave:
+    def leave(self, *, widens: bool, held: bool = False) -> Leave:
         """Give what a rollout may do now."""
-        return Leave(widens=widens, revision=self.next_revision, gone=self.gone)
+        return Leave(widens=widens, revision=self.next_revision, gone=self.gone, held=held)
 
 
 def found(
@@ -101,14 +101,21 @@ def started(acting: Acting, rollout: Rollout) -> Acting:
     return replace(acting, rollout=rollout, document=rollout.document, waits="")
 
 
-def move(acting: Acting, tick: Tick, *, widens: bool) -> tuple[Acting, list[Said]]:
-    """Take what is in progress through a tick."""
+def move(acting: Acting, tick: Tick, *, widens: bool, held: bool) -> tuple[Acting, list[Said]]:
+    """Take what is in progress through a tick.
+
+    Args:
+        acting: As it stands.
+        tick: Ten seconds.
+        widens: It may go on; without that it may only be undone.
+        held: An order holds it.
+    """
     if acting.undoing is not None:
         undoing, told = look_after(acting.undoing, tick)
         return replace(acting, undoing=undoing), [*told]
     if acting.rollout is None:
         return acting, []
-    moved, said = advance(acting.rollout, tick, acting.leave(widens=widens))
+    moved, said = advance(acting.rollout, tick, acting.leave(widens=widens, held=held))
     return _after(acting, moved), said
 
 

@@ -9,7 +9,7 @@ from optimizer.act.desired import at_rest, put_back, shared
 from optimizer.act.impacts import added, impact_of
 from optimizer.act.judge import Judge
 from optimizer.act.reverting import Undoing
-from optimizer.act.rollout import Leave, Rollout, progress
+from optimizer.act.rollout import WAITING, Leave, Rollout, progress
 from optimizer.act.terms import Terms
 from optimizer.decisions import (
     DecisionStatus,
@@ -104,7 +104,7 @@ def advance(rollout: Rollout, tick: Tick, leave: Leave) -> tuple[Rollout | Undoi
         return _widen(rollout, tick.end_ns, leave)
     if _secs(rollout, tick.end_ns) >= rollout.max_step_secs:
         return _give_up(rollout, tick.end_ns, leave)
-    return rollout, _told(before, rollout, tick)
+    return rollout, _told(before, rollout, tick, leave)
 
 
 def undo(
@@ -165,13 +165,19 @@ def _enter(rollout: Rollout, step: int, at_ns: int, revision: int) -> Rollout:
     )
     evidence = judge.dump()
     return replace(
-        rollout, document=document, step=step, began_ns=at_ns, evidence=evidence, calls=(0, 0)
+        rollout,
+        document=document,
+        step=step,
+        began_ns=at_ns,
+        evidence=evidence,
+        verdict=WAITING,
+        calls=(0, 0),
     )
 
 
 def _widen(rollout: Rollout, at_ns: int, leave: Leave) -> tuple[Rollout, list[Said]]:
     at, step = instant(at_ns), rollout.step + 1
-    said: list[Said] = []
+    said: list[Said] = [progress(rollout, at)]
     if step == rollout.last_step:
         reason = f"all but {1 - rollout.terms.ladder[-1] / SLOTS:.1%} of traffic".replace(
             ".0%", "%"
@@ -188,7 +194,7 @@ def _widen(rollout: Rollout, at_ns: int, leave: Leave) -> tuple[Rollout, list[Sa
             evidence=Judge.begin(terms).dump(),
         )
     rollout = _enter(rollout, step, at_ns, leave.revision)
-    return rollout, [*said, rollout.document, progress(rollout, at)]
+    return rollout, [*said, rollout.document]
 
 
 def _cool(rollout: Rollout, tick: Tick, leave: Leave) -> tuple[Rollout | Undoing, list[Said]]:
@@ -199,7 +205,7 @@ def _cool(rollout: Rollout, tick: Tick, leave: Leave) -> tuple[Rollout | Undoing
         return _complete(rollout, tick.end_ns, leave)
     if secs >= max(rollout.max_step_secs, rollout.cooling_secs) and unseen:
         return undo(rollout, tick.end_ns, leave, f"{rollout.verdict.reason} to the end of its time")
-    return rollout, _told(rollout, rollout, tick)
+    return rollout, _told(rollout, rollout, tick, leave)
 
 
 def _complete(rollout: Rollout, at_ns: int, leave: Leave) -> tuple[Rollout, list[Said]]:
@@ -228,12 +234,12 @@ def _give_up(rollout: Rollout, at_ns: int, leave: Leave) -> tuple[Undoing, list[
     return undo(rollout, at_ns, leave, why, failed=failed)
 
 
-def _told(before: Rollout, rollout: Rollout, tick: Tick) -> list[Said]:
+def _told(before: Rollout, rollout: Rollout, tick: Tick, leave: Leave) -> list[Said]:
     """Tell how it stands, each minute and whenever a verdict is another one."""
     was, verdict = before.verdict, rollout.verdict
     changed = (was.kind, was.reason, was.metric) != (verdict.kind, verdict.reason, verdict.metric)
     if changed or tick.end_ns % MINUTE_NS == 0:
-        return [progress(rollout, instant(tick.end_ns))]
+        return [progress(rollout, instant(tick.end_ns), leave)]
     return []
 
 

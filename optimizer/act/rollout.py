@@ -80,15 +80,17 @@ class Leave:
         widens: It may go on to its next step; without that it may only be undone.
         revision: What the next document is numbered.
         gone: Arms whose models are not served any more.
+        held: An order holds it.
     """
 
     widens: bool
     revision: int
     gone: Collection[str] = ()
+    held: bool = False
 
 
-def progress(rollout: Rollout, at: datetime, *, paused: bool = False) -> RolloutProgress:
-    """Tell how a rollout stands."""
+def progress(rollout: Rollout, at: datetime, leave: Leave | None = None) -> RolloutProgress:
+    """Tell how a rollout stands, and whether an order holds it."""
     document = rollout.document
     return RolloutProgress(
         route=document.route,
@@ -100,7 +102,7 @@ def progress(rollout: Rollout, at: datetime, *, paused: bool = False) -> Rollout
         step=rollout.step,
         share=len(document.slots_of(rollout.candidate.id)) / SLOTS,
         revision=document.revision,
-        paused=paused,
+        paused=leave is not None and leave.held,
         verdict=rollout.verdict,
         candidate_calls=rollout.calls[0],
         control_calls=rollout.calls[1],

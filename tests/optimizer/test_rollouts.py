@@ -7,6 +7,7 @@ import pytest
 from optimizer.decisions import DecisionStatus, OptimizationDecision
 from optimizer.documents import SLOTS, Document
 from optimizer.events import OrderAction, ReportOutcome
+from optimizer.panes import PANE_NS
 from optimizer.rollouts import Phase, RolloutProgress, VerdictKind
 from optimizer.route_state import RouteState
 from optimizer.settings import (
@@ -215,3 +216,21 @@ def test_what_is_promoted_and_breaks_a_limit_later_is_undone_without_asking():
     assert [one.status for one in decisions] == [S.PENDING, *KEPT[:-1]]
     (document,) = (one for one in outputs if isinstance(one, Document))
     assert document.incumbent == OLD.id
+
+
+def test_who_holds_a_rollout_is_told():
+    life = Life(given())
+    life.minutes(1)
+    assert not life.of(RolloutProgress)[-1].paused
+    life.minutes(2, an_order(OrderAction.PAUSE))
+    assert life.of(RolloutProgress)[-1].paused
+
+
+def test_an_order_to_undo_comes_before_a_step():
+    usual, ordered = Life(given()), Life(given())
+    while usual.shares[-1] < 50:
+        usual.minutes(1 / 6)
+    while ordered.traffic.at_ns < usual.traffic.at_ns - PANE_NS:
+        ordered.minutes(1 / 6)
+    ordered.minutes(1 / 6, an_order(OrderAction.ROLL_BACK))
+    assert (usual.shares, ordered.shares) == ([0, 10, 50], [0, 10, 0])
