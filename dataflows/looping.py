@@ -47,9 +47,9 @@ def command(options: argparse.Namespace) -> int:
         reports = [first.report, *_further(file, options)]
         if folder is not None:
             _write(folder, first, reports)
-        if options.page is not None:
-            options.page.write_text(loop_page(reports))
         verified = verify(folder, first) if options.verify and folder is not None else 0
+    if options.page is not None:
+        options.page.write_text(loop_page(reports))
     if options.output == "json":
         sys.stdout.write(to_json(reports).decode() + "\n")
         return 0

@@ -67,6 +67,8 @@ def _check(options: argparse.Namespace) -> None:
             faults.append("--out names no folder: a recording needs one; --loop does without")
         if options.output != "table":
             faults.append("--output json tells what a loop came to: add --loop, or leave it out")
+    if options.page is not None and not options.page.parent.is_dir():
+        faults.append(f"--page is {options.page}: there is no folder {options.page.parent}")
     if faults:
         raise SettingsInvalid(faults)
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 1000, 62, 24, 20, 24
 _TICKS = 4
 _HOUR_S = 3600
-_STEPS_H = (0.25, 0.5, 1, 2, 3, 4, 6, 12, 24, 48, 168, 336)
+_DAY_S = 24 * _HOUR_S
+_STEPS_H = (1 / 12, 1 / 6, 0.25, 0.5, 1, 2, 3, 4, 6, 12, 24, 48, 168, 336)
 _MOST_TIMES = 13
 
 
@@ -41,11 +42,12 @@ class Clock(NamedTuple):
         step_s = step * _HOUR_S
         first = math.ceil(self.begin_s / step_s) * step_s - self.begin_s
         count = int((self.length_s - first) / step_s) + 1
-        return [(first + n * step_s, self._label(first + n * step_s, step)) for n in range(count)]
+        at_s = [first + n * step_s for n in range(count)]
+        return [(at, self._label(at)) for at in at_s]
 
-    def _label(self, at_s: float, step: float) -> str:
-        day, second = divmod(round(self.begin_s + at_s), 24 * _HOUR_S)
-        if step >= 24:  # noqa: PLR2004 - hours of a day
+    def _label(self, at_s: float) -> str:
+        day, second = divmod(round(self.begin_s + at_s), _DAY_S)
+        if not second and self.length_s > _DAY_S:
             return f"day {day + 1}"
         return f"{second // _HOUR_S:02}:{second % _HOUR_S // 60:02}"
 
@@ -251,7 +253,7 @@ def round_values(least: float, most: float) -> list[float]:
     magnitude = 10.0 ** math.floor(math.log10(raw))
     step = next(m * magnitude for m in (1, 2, 2.5, 5, 10) if m * magnitude >= raw * 0.999)
     first = math.ceil(least / step - 1e-9)
-    return [n * step for n in range(first, int(most / step + 1e-9) + 1)]
+    return [n * step for n in range(first, math.floor(most / step + 1e-9) + 1)]
 
 
 def _svg(height: int, label: str, pieces: Iterable[Markup]) -> Markup:

@@ -28,7 +28,7 @@ background:var(--is);margin-right:6px;vertical-align:-1px}
 .legend{display:flex;flex-wrap:wrap;gap:2px 18px;font-size:13px;color:var(--soft)}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(190px,1fr));gap:12px;margin:14px 0}
 .tile{background:var(--card);border-radius:8px;padding:12px 14px}.tile b{display:block;
-font-size:19px;line-height:1.35}.tile span{font-size:13px;color:var(--soft)}
+font-size:18px;line-height:1.4}.tile span{font-size:13px;color:var(--soft)}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:13.5px;margin-top:8px}
 th,td{text-align:right;padding:5px 8px;border-bottom:1px solid var(--grid);white-space:nowrap;
 font-variant-numeric:tabular-nums}th{color:var(--soft);font-weight:500}

@@ -161,9 +161,10 @@ def test_a_loop_tells_programs_what_it_came_to_and_keeps_nothing(shell: Shell, w
         (("--out", "x", "--page", "p"), "--page is of a loop: add --loop, or leave it out"),
         (("--out", "x", "--output", "json"), "--output json tells what a loop came to"),
         (("--loop", "--verify"), "--verify needs --out: the folder that the recording is kept in"),
+        (("--loop", "--page", "no/p.html"), "--page is no/p.html: there is no folder no"),
     ],
 )
-def test_options_that_would_change_nothing_are_refused(
+def test_options_that_would_change_nothing_or_fail_are_refused(
     arguments: tuple[str, ...], told: str, shell: Shell, world: str
 ) -> None:
     done = shell("simulate", world, *arguments)
