@@ -14,7 +14,7 @@ from tests.dataflows.the_job import Kept, run, source_of
 from tests.otlp_lines import MINUTE_NS, SECOND_NS, Lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from connectors.inputs import LogInput
@@ -32,7 +32,7 @@ class Live(Kept):
         folder: Path,
         settings: Settings,
         now_ns: int = NOON_NS,
-        commands: LogInput | None = None,
+        commands: Callable[[], LogInput] | None = None,
     ) -> None:
         super().__init__()
         self.folder, self.settings, self.now_ns = folder, settings, now_ns
@@ -74,7 +74,7 @@ class Live(Kept):
                 writer,
                 lambda: self.now_ns,
                 reader.next_offsets(),
-                log=self.commands,
+                log=self.commands() if self.commands else None,
             )
             source = RecordingSource(reader, [PARTITION], more=more, stop=stop)
             run(source, self.settings, self, self.recovery)

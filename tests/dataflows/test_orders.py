@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import random
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -11,7 +14,7 @@ import pytest
 from connectors.configuration import load
 from connectors.inputs import LogInput
 from connectors.logs.sqlite import SqliteLog
-from connectors.publisher import Publisher
+from connectors.publisher import FINDINGS, ROLLOUTS, Publisher
 from connectors.stores.sqlite import SqliteStore
 from optimizer.decisions import OptimizationDecision
 from optimizer.documents import Document
@@ -29,6 +32,7 @@ ROUTE = "default/chat/default"
 CONFIG = f"""
 database: {{connection_string: "sqlite://optimizer.db"}}
 autonomy: approve
+recovery: {{interval_secs: 0.05}}
 stamps: {{unsigned_autonomy: approve}}
 routes:
   - route: {ROUTE}
@@ -44,7 +48,9 @@ class Run(Live):
         (folder / "config.yaml").write_text(CONFIG)
         now_ns = time.time_ns()  # noqa: TID251 - the command line has the real clock
         settings = load(folder / "config.yaml", {})
-        super().__init__(folder, settings, now_ns, LogInput(log, folder / "inputs.position"))
+        place = folder / "inputs.position"
+        super().__init__(folder, settings, now_ns, lambda: LogInput(log, place))
+        self.log, self.store, self.place = log, store, place
         self.publisher = Publisher(log, self.dead, store, "svc", self.see)
         self.shell, self.lines = shell, Lines()
         write_history(self.inputs, now_ns, self.lines)
@@ -115,3 +121,30 @@ def test_what_waits_is_held_by_a_pause_and_carried_out_when_a_person_approves_it
     assert step.decision_id == live.of(OptimizationDecision)[0].id
     replayed = run(source_of(live.inputs), live.settings)
     assert [one for one in replayed.outputs if isinstance(one, Document)] == live.of(Document)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_crashes_in_a_rollout_neither_lose_nor_repeat_an_order_or_what_came_of_it(
+    live: Run, seed: int
+) -> None:
+    rng = random.Random(seed)
+
+    def orders() -> Iterator[str]:
+        yield from live.until(lambda: live.of(OptimizationDecision))
+        live.order("approve", live.of(OptimizationDecision)[0].id)
+        yield from live.until(lambda: any(one.leased for one in live.of(Document)))
+
+    live.go(orders(), crash=True)
+    for words in (("pause", ROUTE), ("resume", ROUTE), ("roll-back", ROUTE)):
+        before = live.place.read_bytes()
+        live.order(*words)
+        live.go(itertools.repeat("", rng.randint(1, 9)), crash=rng.random() < 0.7)
+        if rng.random() < 0.5:  # killed before it noted what it read
+            live.place.write_bytes(before)
+    live.go(itertools.repeat("", 9))
+    replayed, finished = run(source_of(live.inputs), live.settings), live.finished()
+    assert finished.said() == replayed.said()
+    assert len(replayed.said()[ROLLOUTS]) > 1
+    answers = [json.loads(one)["data"]["rule"] for one in replayed.said()[FINDINGS]]
+    assert answers.count("order_obeyed") == 4
+    assert "order_refused" not in answers

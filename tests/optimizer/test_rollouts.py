@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from optimizer.controller import Controller
 from optimizer.decisions import DecisionStatus, OptimizationDecision
 from optimizer.documents import SLOTS, Document
 from optimizer.events import OrderAction, ReportOutcome
@@ -15,6 +16,7 @@ from optimizer.settings import (
 )
 from tests.builders import (
     START,
+    PriceList,
     a_report,
     a_summary,
     an_observation,
@@ -113,6 +115,17 @@ def test_below_approve_nothing_is_ever_started(level):
     life.minutes(10, an_order(OrderAction.APPROVE, decision_id=PENDING.id))
     assert life.of(Document) == []
     assert life.statuses == []
+
+
+@pytest.mark.parametrize("level", [Autonomy.OBSERVE, Autonomy.RECOMMEND, Autonomy.GUARD])
+def test_what_was_begun_may_only_be_undone_when_less_is_allowed(level):
+    life = Life(given())
+    life.minutes(1)
+    life.controller = Controller(given(level.value), PriceList())
+    life.minutes(20)
+    assert life.shares == [0, 10]
+    life.minutes(5, an_order(OrderAction.ROLL_BACK))
+    assert life.statuses == UNDONE
 
 
 def test_under_approve_a_rollout_starts_when_a_person_says_so():
