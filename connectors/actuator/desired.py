@@ -40,7 +40,8 @@ class Desired:
 
     Attributes:
         documents: The newest document of each route.
-        contradicted: Documents that came under a revision that meant another one before, by route.
+        contradicted: Documents that came under the newest revision, which meant another one before,
+            by route.
         outdated: Documents that were new, and yet older than the newest, by route.
         news: Routes of which something new was read; who looks at them takes them out.
     """
@@ -112,13 +113,13 @@ class Desired:
         if known == said.digest:
             return
         self.news.add(route)
-        if known is not None:
-            self.contradicted[route] = document
-            return
         if newest is not None and document.revision < newest.revision:
             self.outdated[route] = document
-        self._take(said, document)
-        self._unkept.append(said)
+        elif known is not None:
+            self.contradicted[route] = document
+        if known is None:
+            self._take(said, document)
+            self._unkept.append(said)
 
     def _take(self, said: _Said, document: Document) -> None:
         digests = self._digests.setdefault(said.route, {})

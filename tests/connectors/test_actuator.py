@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,6 +26,9 @@ from optimizer.settings import validate
 from tests.builders import PriceList
 from tests.connectors.acting import LEASE_S, ROUTE, Stage, a_document
 from tests.connectors.gateway_kinds import FOUR, SECOND_NS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ROUTES = [f"default/shop/r{number}" for number in range(120)]
 
@@ -79,13 +82,14 @@ def test_what_is_said_while_a_look_is_taken_at_another_route_is_not_missed(tmp_p
     assert stage.gateway.read(other.route) == other
 
 
+@pytest.mark.parametrize("first", [(7, 8), range(1, 9)], ids=["a gap", "all of them"])
 def test_who_says_an_older_document_than_was_said_learns_the_newest_revision(
-    tmp_path: Path,
+    first: Iterable[int], tmp_path: Path
 ) -> None:
     """As a controller does that begins anew, while the gateway is gone and the log is not."""
     stage = Stage(tmp_path)
     actuator = stage.actuator()
-    stage.say(a_document(7), a_document(8))
+    stage.say(*(a_document(revision) for revision in first))
     stage.play(actuator)
     stage.say(a_document(1, 100), a_document(2, 100))
     stage.play(actuator)
