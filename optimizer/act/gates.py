@@ -100,7 +100,9 @@ class Gates:
             ValueError: The ladder has no such step.
         """
         if (self.slots > 0)[mine].any():
-            self.past += np.where(mine[:, None, None], self._by_step(), 0.0)
+            self.past += np.where(
+                mine[:, None, None], self._by_step(self._harm(self.precision())), 0.0
+            )
         self.contrast.begin_step(mine)
         self.rates.begin_step(mine)
         self.minutes[mine, 1] = 0
@@ -139,25 +141,28 @@ class Gates:
         shares = design[:, KIND_OF_SHARE] * np.stack((np.ones_like(slow), slow), axis=-1)
         return Precision(plain + wander, freedom[:, KIND_OF_MEAN], shares)
 
-    def log_harm(self) -> Floats:
+    def log_harm(self, precision: Precision | None = None) -> Floats:
         """Give (n, metrics) log e-values of harm: half of all steps, half the mean of each step's.
 
         Source: a mean of e-processes of one null is one, Vovk and Wang, Annals of Statistics 49,
         2021, section 3.
+
+        Args:
+            precision: As `precision` gives it, where that is known already.
         """
-        steps = self.past + self._by_step()
+        harm = self._harm(precision or self.precision())
+        steps = self.past + self._by_step(harm)
         each = np.logaddexp.reduce(steps, axis=1) - math.log(steps.shape[1])
-        mixed: Floats = np.logaddexp(self._harm(self.precision())[:, 0], each) - math.log(2)
+        mixed: Floats = np.logaddexp(harm[:, 0], each) - math.log(2)
         return mixed
 
-    def _by_step(self) -> Floats:
+    def _by_step(self, harm: Floats) -> Floats:
         """Give (n, steps, metrics) log e-values of harm of the present step, in its place.
 
         A step that is begun again goes on with a new e-process: the product of both is one.
         """
         present = np.arange(self.past.shape[1]) == self.step[:, None]
-        harm = self._harm(self.precision())[:, 1]
-        return np.where(present[..., None], harm[:, None], 0.0)
+        return np.where(present[..., None], harm[:, 1][:, None], 0.0)
 
     def log_total(self, log_harm: Floats, unusable: Bools | None = None) -> Floats:
         """Give (n,) the log e-value of a rollout: the mean of those of its judged metrics.
@@ -171,9 +176,9 @@ class Gates:
         total: Floats = np.logaddexp.reduce(used[:, judged], axis=-1) - math.log(len(judged))
         return total
 
-    def log_safe(self) -> Floats:
+    def log_safe(self, precision: Precision | None = None) -> Floats:
         """Give (n, metrics) log e-values of keeping the margin that the next step needs."""
-        precision, margins = self.precision(), Margins.of(self.terms)
+        precision, margins = precision or self.precision(), Margins.of(self.terms)
         distance = margins.means.T[self.step]
         effect = distance - self.signed_effects()[:, 0]
         variance = precision.variance[:, 0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -27,13 +27,14 @@ SPANS = (5, 10, 20, 50)  # calls that the newest panes looked at hold at least
 # undone when it is worse than control was in the same seconds, at a small part of the risk of a
 # wrong FAIL; surer still where control is above the limit too. Where control has too few calls to
 # tell, the candidate is undone after five minutes all the same.
-_APART, _FAR_APART = 0.02, 0.002  # of alpha
+_APART, _FAR_APART = 0.004, 0.0004  # of alpha
 _PATIENCE_TICKS = 30
 _CALLS, _FAILED, _TIMED, _BEYOND = range(4)
 _BAD, _TRIALS = [_FAILED, _BEYOND], [_CALLS, _TIMED]  # of errors and of latency
 
 
-class Breaches(NamedTuple):
+@dataclass
+class Breaches:
     """Which limits are broken in the newest panes; kinds are errors and latency.
 
     Attributes:

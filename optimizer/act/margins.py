@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optimizer.act.terms import MEANS, RATIOS, SHARES, Gate, Terms
-from optimizer.documents import SLOTS
+from optimizer.documents import SLOTS, Unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
-_LOST, _LOST_BOUNDS = 0.2, (0.5, 0.8)  # of the route's calls; of the candidate's
+# Calls that may never end: of the route's, and of the candidate's at least and at most. Sticky
+# traffic is too uneven to show less than a half.
+_LOST, _LEAST_LOST, _LEAST_LOST_STICKY, _MOST_LOST = 0.15, 0.25, 0.5, 0.8
 _UNUSED = 1.0  # margin of a metric that does not count: any number, its evidence is not asked for
 
 
@@ -74,6 +76,7 @@ def _margins(terms: Terms) -> Margins:
     shares_next = [slots / SLOTS for slots in targets] or [1.0]  # of a holdback: as they are
     means = [terms.gate(metric) or Gate(metric=metric, margin=_UNUSED) for metric in MEANS]
     rates = [terms.gate(metric) or Gate(metric=metric, margin=_UNUSED) for metric in SHARES]
+    least_lost = _LEAST_LOST if terms.unit is Unit.CALL else _LEAST_LOST_STICKY
     harmless = [_distance(gate, gate.margin if terms.is_holdback else 0.0) for gate in means]
     return Margins(
         means=_table([[_distance(gate, gate.margin / s) for s in shares_next] for gate in means]),
@@ -81,7 +84,7 @@ def _margins(terms: Terms) -> Margins:
         scales=np.array([_distance(gate, gate.margin) - _distance(gate, 0.0) for gate in means]),
         harmless=np.array(harmless),
         worse=np.array([-1.0 if metric == "quality" else 1.0 for metric in MEANS]),
-        lost=np.clip(_LOST / np.array(shares_next), *_LOST_BOUNDS),
+        lost=np.clip(_LOST / np.array(shares_next), least_lost, _MOST_LOST),
         targets=targets,
     )
 

@@ -63,20 +63,23 @@ class ShareCheck:
         for sums in (self.seen, self.strays, self.stamped, self.slotted, self.ratios, self.ticks):
             sums[mine] = 0
 
-    def add(self, instant: Instant, slots: Ints) -> None:
+    def add(self, instant: Instant, slots: Ints, settled: Bools, even: Bools) -> None:
         """Add ten seconds.
 
         Args:
             instant: What was seen.
             slots: (n,) slots of the candidate.
+            settled: (n,) where every gateway should follow the document by now.
+            even: (n,) where no arm lacks calls any more because its calls take longer.
         """
         self._restart(self.ticks % _RESTART_TICKS == 0)
-        self.seen += instant.seen
-        self.strays += instant.strays
+        self.seen += instant.seen * settled
+        self.strays += instant.strays * settled
         self.stamped += instant.stamped
         self.slotted += instant.slotted
         share = np.clip(slots / SLOTS, 1 / SLOTS, 1 - 1 / SLOTS)
-        self.ratios += log_ratios(instant.stamped[:, 0], instant.stamped[:, 1], share)
+        ratios = log_ratios(instant.stamped[:, 0], instant.stamped[:, 1], share)
+        self.ratios += ratios * even[:, None]
         self.ticks += 1
 
     def _restart(self, mine: Bools) -> None:
@@ -101,9 +104,24 @@ class ShareCheck:
         strays = (self.strays >= LEAST_STRAYS) & (self.strays > LEAST_STRAY_SHARE * self.seen)
         if unit is not Unit.CALL:
             return strays
+        mismatched: Bools = strays | (~self.is_slotted() & self._are_shares_wrong(FACTORS))
+        return mismatched
+
+    def is_lacking(self, unit: Unit) -> Bools:
+        """Tell (n,) where calls go to the right slots and the candidate's do not end.
+
+        Only calls that are assigned one by one are so many independent ones; see `SlotWatch`.
+        """
+        if unit is not Unit.CALL:
+            return np.zeros(len(self.ticks), np.bool_)
+        lacking: Bools = self.is_slotted() & self._are_shares_wrong(FACTORS[FACTORS < 1])
+        return lacking
+
+    def _are_shares_wrong(self, factors: Floats) -> Bools:
+        """Tell (n,) where the share is surely one of the wrong ones."""
         # Each restart is a test of its own: those of risk a / (k (k + 1)) add up to a.
         tests = 1 + np.maximum(self.ticks - 1, 0) // _RESTART_TICKS
-        bar = np.log(tests * (tests + 1) / _RISK)
-        proof = np.logaddexp.reduce(self.ratios, axis=-1) - math.log(len(FACTORS))
-        mismatched: Bools = strays | (~self.is_slotted() & (proof >= bar))
-        return mismatched
+        chosen = self.ratios[:, np.isin(FACTORS, factors)]
+        proof = np.logaddexp.reduce(chosen, axis=-1) - math.log(len(FACTORS))
+        wrong: Bools = proof >= np.log(tests * (tests + 1) / _RISK)
+        return wrong

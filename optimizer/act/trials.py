@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from optimizer.act.gates import LEAST_CALLS, LEAST_EFFECTIVE_SLOTS, Gates
+from optimizer.act.gates import LEAST_CALLS, LEAST_EFFECTIVE_SLOTS, Gates, Precision
 from optimizer.act.hard_limits import Breaches, HardLimits
 from optimizer.act.margins import Margins
 from optimizer.act.minutes import SLOT_KINDS
@@ -61,6 +61,7 @@ class Trials:
     Attributes:
         gates: Their comparisons.
         limits: What no arm may do.
+        breaches: What the newest look at them found.
         share: Whether traffic is where it should be.
         completed: Calls by slot: candidates that hang.
         scored: Scores by slot: scores that one arm gets more of.
@@ -72,6 +73,7 @@ class Trials:
 
     gates: Gates
     limits: HardLimits
+    breaches: Breaches
     share: ShareCheck
     completed: SlotWatch
     scored: SlotWatch
@@ -87,6 +89,7 @@ class Trials:
         return cls(
             Gates.begin(terms, n),
             HardLimits.empty(n),
+            HardLimits.empty(n).look(terms),
             ShareCheck.empty(n),
             SlotWatch.empty(n, _FIRST_HANG_LOOK),
             SlotWatch.empty(n, _FIRST_COVERAGE_LOOK),
@@ -115,12 +118,15 @@ class Trials:
             instant: What was seen.
             slot_calls: (n, slots) calls of the step's revision by slot.
         """
-        settled = self.age_secs >= self.gates.terms.grace_secs
-        instant = instant._replace(seen=instant.seen * settled, strays=instant.strays * settled)
+        terms = self.gates.terms
+        settled = self.age_secs >= terms.grace_secs
+        # Until calls as slow as they come have ended, a slower arm lacks some.
+        even = self.age_secs >= max(terms.grace_secs, terms.first_look_secs)
         self.limits.add(instant)
-        self.share.add(instant, self.gates.slots)
-        self.completed.add(slot_calls, self.gates.owned(), _HANG_RISK)
-        self.limits.wait(self.limits.look(self.gates.terms))
+        self.breaches = self.limits.look(terms)
+        self.limits.wait(self.breaches)
+        self.share.add(instant, self.gates.slots, settled, even)
+        self.completed.add(slot_calls * even[:, None], self.gates.owned(), _HANG_RISK)
         self.age_secs += TICK_SECS
 
     def take_minute(self, minute: Minute) -> None:
@@ -128,18 +134,18 @@ class Trials:
         self.gates.add(minute)
         scores = np.maximum(minute.slot_calls[..., _SCORES], 0)
         self.scored.add(scores, self.gates.owned(), _COVERAGE_RISK)
-        level = -math.log(self.gates.terms.alpha)
-        self.harmed = self.gates.log_total(self.gates.log_harm(), self._unusable()) >= level
+        level, precision = -math.log(self.gates.terms.alpha), self.gates.precision()
+        harm = self.gates.log_harm(precision)
+        self.harmed = self.gates.log_total(harm, self._unusable()) >= level
         if not self.gates.terms.is_holdback:
-            self.passed = self._is_safe(level)
+            self.passed = self._is_safe(level, precision)
             self.finished = self._is_finishing(level)
 
     def outcomes(self) -> tuple[Ints, Breaches]:
         """Give (n,) what a look finds now, and the limits it found broken."""
-        breaches = self.limits.look(self.gates.terms)
-        found = self._found(breaches)
+        found = self._found(self.breaches)
         order = sorted(found)
-        return np.select([found[each] for each in order], order, Outcome.OPEN), breaches
+        return np.select([found[each] for each in order], order, Outcome.OPEN), self.breaches
 
     def _found(self, breaches: Breaches) -> dict[Outcome, Bools]:
         terms, few = self.gates.terms, self.gates.effective_slots() < LEAST_EFFECTIVE_SLOTS
@@ -147,7 +153,7 @@ class Trials:
         return {
             Outcome.HARD_LIMIT: breaches.alone | self.limits.is_patience_over(),
             Outcome.SHARE_MISMATCH: self.share.is_mismatched(terms.unit),
-            Outcome.HANG: self.completed.scarce,
+            Outcome.HANG: self.completed.scarce | self.share.is_lacking(terms.unit),
             Outcome.HARM: self.harmed & ~few & ~early,
             Outcome.COMMON_CAUSE: breaches.shared,
             Outcome.LIMIT_UNCLEAR: breaches.broken[:, 0].max(-1),
@@ -174,10 +180,10 @@ class Trials:
         unusable[:, _QUALITY] = self.scored.scarce | self.scored.control_scarce
         return unusable
 
-    def _is_safe(self, level: float) -> Bools:
+    def _is_safe(self, level: float, precision: Precision) -> Bools:
         gates = self.gates.terms.gates
         required = [METRICS.index(gate.metric) for gate in gates if gate.is_required]
-        safe: Bools = (self.gates.log_safe()[:, required] >= level).min(-1)
+        safe: Bools = (self.gates.log_safe(precision)[:, required] >= level).min(-1)
         return safe
 
     def _is_finishing(self, level: float) -> Bools:
