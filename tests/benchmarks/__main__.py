@@ -26,6 +26,7 @@ NAMES = (
     "kill",
     "actuator_kill",
     "rollback_by_limit_s",
+    "rollout_kill",
     "false_alarms",
     "fuzz_payloads",
     "gate_type_one",

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from connectors.logs.sqlite import SqliteLog
-from connectors.publisher import DECISIONS, FINDINGS
+from connectors.publisher import DECISIONS, DOCUMENTS, FINDINGS, ROLLOUTS
 from optimizer.errors import StorageFailed
 from tests.benchmarks.figures import Figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-TOPICS = (FINDINGS, DECISIONS)
+TOPICS = (FINDINGS, DECISIONS, DOCUMENTS, ROLLOUTS)
 EPOCH_S = "0.05"
 
 
