@@ -23,7 +23,7 @@ from optimizer.errors import (
 from optimizer.events import Report, ReportOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from connectors.actuator.desired import Desired
     from connectors.actuator.errands import Errand
@@ -164,10 +164,8 @@ class Reconciler:
         if behind and errand.looks < PATIENT_LOOKS:
             errand.looks += 1
             return min(10.0, FIRST_PAUSE_S * 2.0**errand.looks)
-        untold = sum(revision is None for revision in seen.values())
         told = [f"{', '.join(map(str, passed_over))} passed over"] if passed_over else []
-        told += behind
-        told += [f"{untold} of {len(seen)} replicas do not tell"] if untold else []
+        told += [*behind, *_untold(seen)]
         self._tell(wanted.route, ReportOutcome.APPLIED, wanted.revision, "; ".join(told))
         return self._renew_s if wanted.leased else AGAIN_S
 
@@ -216,6 +214,14 @@ class Reconciler:
             detail=as_detail(detail),
         )
         self._outbox.tell(report, *identity)
+
+
+def _untold(seen: Mapping[str, int | None]) -> list[str]:
+    """Say of how many replicas nobody knows what they run."""
+    untold = sum(revision is None for revision in seen.values())
+    if untold == len(seen):
+        return ["nobody tells what its replicas run"]
+    return [f"{untold} of {len(seen)} replicas do not tell what they run"] if untold else []
 
 
 def key_of(document: Document) -> str:

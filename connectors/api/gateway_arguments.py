@@ -16,11 +16,13 @@ def add_gateway(commands: Commands) -> None:
     """Add the command with its actions."""
     group = commands.add_parser("gateway", help="what brings documents to the calls")
     actions = group.add_subparsers(required=True, metavar="ACTION")
-    checking = add_command(
-        actions, "check", _check, "what it can do, tried on a route that nobody uses"
-    )
-    add_config_option(checking)
-    add_output_option(checking)
+    for name, description in (
+        ("check", "what it can do, tried on a route that nobody uses"),
+        ("show", "what each route should have, beside what is there"),
+    ):
+        parser = add_command(actions, name, _action(name), description)
+        add_config_option(parser)
+        add_output_option(parser)
 
 
 def add_actuate(commands: Commands, actuate: Command) -> None:
@@ -31,7 +33,11 @@ def add_actuate(commands: Commands, actuate: Command) -> None:
     add_config_option(parser)
 
 
-def _check(options: argparse.Namespace) -> int:
-    from connectors.api import gateways  # noqa: PLC0415 - only this command needs it
+def _action(name: str) -> Command:
+    def command(options: argparse.Namespace) -> int:
+        from connectors.api import gateways  # noqa: PLC0415 - only this command needs it
 
-    return gateways.check(options)
+        chosen: Command = getattr(gateways, name)
+        return chosen(options)
+
+    return command

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from connectors.codecs import to_json
+from connectors.api.opening import open_store
+from connectors.api.rendering import as_table
+from connectors.codecs import from_json, to_json
 from connectors.configuration import load
+from connectors.documents.folder import Folder
 from connectors.gateways.conformance import run
 from connectors.gateways.documents import DocumentGateway
 from connectors.gateways.memory import SECOND_NS, MemoryGateway
 from connectors.gateways.shelves import FileShelf
 from connectors.gateways.trials import Outcome, Trial
+from optimizer.documents import Document
 from optimizer.errors import SettingsInvalid
 from optimizer.settings import GatewayKind
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from connectors.gateways.trials import Result
     from optimizer.ports import Capabilities, Gateway
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
 
 MEMORY_FILE = "gateway.json"
 _PATIENCE_S = 10.0
+_MOST_ROUTES = 100_000
 
 
 def open_gateway(settings: Settings) -> Gateway:
@@ -42,12 +48,72 @@ def open_gateway(settings: Settings) -> Gateway:
             shelf = FileShelf(Path(settings.service.data_dir) / MEMORY_FILE)
             return MemoryGateway(shelf=shelf, lease_ns=gateway.lease_secs * SECOND_NS)
         case GatewayKind.DOCUMENTS:
-            from connectors.documents.folder import Folder  # noqa: PLC0415 - it may load a signer
-
             folder = Folder(Path(gateway.documents_dir), gateway.signing_key)
             return DocumentGateway(folder, timedelta(seconds=gateway.lease_secs))
     fault = "gateway.kind is none: name one to bring documents to (OPTIMIZER_GATEWAY__KIND)"
     raise SettingsInvalid([fault])
+
+
+def show(options: argparse.Namespace) -> int:
+    """Put what each route should have beside what the gateway has and its replicas run."""
+    settings = load(options.config, os.environ)
+    gateway, database = open_gateway(settings), settings.database
+    with closing(open_store(database.connection_string, database.timeout_secs)) as store:
+        rows = store.scan("documents", limit=_MOST_ROUTES)
+        wanted = {row.key: from_json(Document, row.value) for row in rows}
+    routes = sorted({*wanted, *gateway.routes()})
+    states = [_state_of(route, wanted.get(route), gateway) for route in routes]
+    if options.output == "json":
+        lines = [to_json({"type": "route", **state._asdict()}).decode() for state in states]
+    else:
+        head = ("route", "wanted", "there", "", "replicas")
+        lines = [as_table(head, [_cells(state) for state in states])] if states else []
+    sys.stdout.write("".join(f"{line}\n" for line in lines) or "no route has a document yet\n")
+    return 0
+
+
+class State(NamedTuple):
+    """How a route stands at the gateway.
+
+    Attributes:
+        route: The route.
+        wanted: The newest revision that was said; 0 for none.
+        there: The revision that is there; 0 for none.
+        told: How the two stand to one another.
+        replicas: What each replica runs.
+    """
+
+    route: str
+    wanted: int
+    there: int
+    told: str
+    replicas: Mapping[str, int | None]
+
+
+def _state_of(route: str, wanted: Document | None, gateway: Gateway) -> State:
+    there = gateway.read(route)
+    return State(
+        route=route,
+        wanted=wanted.revision if wanted else 0,
+        there=there.revision if there else 0,
+        told=_told(wanted, there),
+        replicas=gateway.observe(route),
+    )
+
+
+def _told(wanted: Document | None, there: Document | None) -> str:
+    if wanted == there:
+        return "in force"
+    if wanted is None:
+        return "nobody said it"
+    if there is None or there.revision < wanted.revision:
+        return "still to come"
+    return "somebody else's" if there.revision > wanted.revision else "changed"
+
+
+def _cells(state: State) -> tuple[str, ...]:
+    runs = ", ".join(f"{name} {revision or '?'}" for name, revision in state.replicas.items())
+    return (state.route, str(state.wanted), str(state.there), state.told, runs or "do not tell")
 
 
 def check(options: argparse.Namespace) -> int:

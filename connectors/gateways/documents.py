@@ -96,8 +96,8 @@ class DocumentGateway:
             self._folder.publish(document, None if is_damaged else expected, lease)
 
     def observe(self, route: str) -> Mapping[str, int | None]:  # noqa: ARG002 - the port's
-        """Tell that nobody knows what those who follow the folder run."""
-        return {"followers": None}
+        """Tell nothing: nobody knows who follows the folder."""
+        return {}
 
     def renew(self, route: str, revision: int) -> None:
         """Write a new lease, unless the incumbent was let take over."""

@@ -254,7 +254,7 @@ def test_replicas_that_do_not_tell_are_told_of(tmp_path: Path) -> None:
     stage = Stage(tmp_path, replicas=FOUR, tells_replicas=False)
     stage.say(a_document(1))
     stage.play(stage.actuator())
-    assert stage.reports()[0].detail == "4 of 4 replicas do not tell"
+    assert stage.reports()[0].detail == "nobody tells what its replicas run"
 
 
 def test_a_newer_document_of_somebody_elses_stays_until_the_log_says_a_newer_one(

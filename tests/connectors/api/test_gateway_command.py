@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from connectors.api.gateways import open_gateway
+from connectors.api.opening import open_store
+from connectors.dead_letters import DeadLetterStore
 from connectors.gateways.conformance import CHECKS
 from connectors.gateways.memory import MemoryGateway
+from connectors.logs.memory import MemoryLog
+from connectors.publisher import Publisher
+from optimizer.settings import validate
+from tests.connectors.acting import a_document
 from tests.connectors.api.shell import Shell
 
 
@@ -40,6 +48,37 @@ def test_a_gateway_that_breaks_a_rule_fails_the_check(
     assert done.code == 1
     (broken,) = (line for line in done.output.splitlines() if line.startswith("BROKEN"))
     assert "After a revert the incumbent serves all" in broken
+
+
+def test_what_is_there_is_shown_beside_what_should_be(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPTIMIZER_GATEWAY__KIND", "memory")
+    assert shell("gateway", "show").output == "no route has a document yet\n"
+    names = ("in force", "still to come", "somebody else's", "changed", "nobody said it")
+    routes = {name: f"acme/shop/{number}" for number, name in enumerate(names)}
+    said = [a_document(2, route=route) for name, route in routes.items() if name != names[-1]]
+    with closing(open_store("sqlite://optimizer.db")) as store:
+        publisher = Publisher(MemoryLog(), DeadLetterStore(), store, "svc")
+        publisher.publish(said)
+    gateway = open_gateway(validate({"gateway": {"kind": "memory"}}))
+    for name, revision, slots in (
+        ("in force", 2, 10),
+        ("still to come", 1, 10),
+        ("somebody else's", 3, 10),
+        ("changed", 2, 50),
+        ("nobody said it", 7, 10),
+    ):
+        gateway.apply(a_document(revision, slots, route=routes[name]), 0, "")
+    head, *lines = shell("gateway", "show").output.splitlines()
+    assert head.split() == ["route", "wanted", "there", "replicas"]
+    assert [line.split("  ")[0] for line in lines] == sorted(routes.values())
+    for name, line in zip(names, lines, strict=True):
+        assert f"  {name}  " in line
+        assert "  one " in line
+    shown = shell("gateway", "show", "--output", "json").output.splitlines()
+    pairs = [(one["wanted"], one["there"]) for one in map(json.loads, shown)]
+    assert pairs == [(2, 2), (2, 1), (2, 3), (2, 2), (0, 7)]
 
 
 def test_without_a_gateway_there_is_nothing_to_try(shell: Shell) -> None:
