@@ -229,6 +229,7 @@ def test_a_server_that_is_away_changes_nothing(folder: Folder) -> None:
 
 def test_a_server_that_answers_nonsense_changes_nothing() -> None:
     nonsense = socket.create_server(("127.0.0.1", 0))
+    port = nonsense.getsockname()[1]
     answers = [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nx",
                b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n",
                b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
@@ -244,17 +245,17 @@ def test_a_server_that_answers_nonsense_changes_nothing() -> None:
                     connection.sendall(answer)
                 except OSError:
                     continue
+        nonsense.close()  # who waits for an answer is told at once
 
     thread = threading.Thread(target=serve)
     thread.start()
-    client = Client(f"http://127.0.0.1:{nonsense.getsockname()[1]}", poll_secs=3600)
+    client = Client(f"http://127.0.0.1:{port}", poll_secs=3600)
     assert client.choose(ROUTE, "someone").arm == ""
     while thread.is_alive():
         client.refresh()
         assert client.choose(ROUTE, "someone").arm == ""
         assert client.status(ROUTE).trouble
     thread.join()
-    nonsense.close()
     client.close()
 
 
