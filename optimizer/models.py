@@ -11,6 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from optimizer.statistics.rounding import rounded
+
 _LONG_NUMBER = re.compile(r"[0-9.]{11,}|-0\.0")  # may be written otherwise than it prints
 
 
@@ -113,7 +115,7 @@ class Arm:
             "prompt_version": self.prompt_version,
             "cache": self.cache,
         }
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        text = json.dumps(_rounded(content), sort_keys=True, separators=(",", ":"))
         if _LONG_NUMBER.search(text):
             text = json.dumps(_as_written(content), sort_keys=True, separators=(",", ":"))
         name = re.sub(r"[^A-Za-z0-9.]+", "-", self.config.model).strip("-") or "model"
@@ -129,6 +131,19 @@ def _as_written(value: Any) -> Any:
         case list() | tuple():
             return [_as_written(item) for item in value]
     return value
+
+
+def _rounded(value: Any) -> Any:
+    """Give numbers as they are written to others, so that what is read back is the same arm."""
+    match value:
+        case float():
+            return rounded(value)
+        case Mapping():
+            return {name: _rounded(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_rounded(each) for each in value]
+        case _:
+            return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,9 @@ from connectors.worlds import write
 from tests.brokers.fixtures import broker, own_broker, running  # noqa: F401 - fixtures
 from tests.command_line import llm_optimizer
 
+# No test is timed: how long one takes says more of the machine than of the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 hypothesis.settings.register_profile("quick", max_examples=25)  # of tests that ask for no number
 
 WORLD = Path(__file__).parent / "worlds" / "two_routes.yaml"

@@ -31,7 +31,7 @@ from optimizer.events import (
     Score,
 )
 from optimizer.findings import Finding, FindingStatus, Severity
-from optimizer.models import ModelConfig, ModelPerformanceProfile
+from optimizer.models import Arm, ModelConfig, ModelPerformanceProfile
 from optimizer.observe.columns import DeadLetter, RecordKind
 from optimizer.rollouts import RolloutProgress
 from optimizer.windows import WindowSummary
@@ -451,3 +451,10 @@ def test_a_field_that_may_hold_other_dataclasses_is_read_by_its_kind():
     shelf = Shelf(things=(Square(side=1.5), Cube(side=2.5)))
     assert from_json(Shelf, to_json(shelf)) == shelf
     assert [field.name for field in fields(Shelf)] == list(plain(shelf))
+
+
+@given(values_of(ModelConfig))
+def test_an_arm_that_is_written_and_read_is_the_same_arm(config):
+    exact = replace(config, temperature=1 / 3, extra_params={"p": [0.1234567890123, -0.0], "n": 1})
+    arm = Arm(config=exact)
+    assert from_json(Arm, to_json(arm)).id == arm.id
