@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
+from optimizer.act.bill import Bill
 from optimizer.act.folding import Sight, fold
 from optimizer.act.keeping import fill, keep
 from optimizer.act.minutes import Minute, empty_minute
+from optimizer.act.signals import signals_of
 from optimizer.act.terms import Terms
 from optimizer.act.trials import Outcome, Trials
 from optimizer.act.wording import QUIET, verdict_of
@@ -36,6 +39,7 @@ class Judge:
         self._terms = terms
         self._trials = Trials.begin(terms)
         self._minute = empty_minute(1)
+        self._bill = Bill.empty()
         self._minute_end_ns = 0
         self._slots = 0
         self._said: tuple[Outcome, Verdict] | None = None
@@ -68,6 +72,7 @@ class Judge:
         self._close_minute()
         self._said = None
         self._trials.begin_step(slots, next_slots)
+        self._bill.begin_step()
         self._minute_end_ns = at_ns - at_ns % MINUTE_NS + MINUTE_NS
         self._slots = slots
         self._revisions = (self._revisions[0] or revision, revision)
@@ -85,6 +90,7 @@ class Judge:
             self._close_minute()
             self._minute_end_ns = -(-tick.end_ns // MINUTE_NS) * MINUTE_NS
         folded = fold(tick.rows, self._sight())
+        self._bill.add(tick.rows, self._sight())
         self._trials.take_instant(folded.instant, folded.minute.slot_calls[..., 0])
         self._minute = Minute(*map(np.add, self._minute, folded.minute))
         if tick.end_ns == self._minute_end_ns:
@@ -97,13 +103,17 @@ class Judge:
         outcome = Outcome(int(outcomes[0]))
         if self._said is None or self._said[0] != outcome or outcome not in QUIET:
             verdict = verdict_of(self._trials, outcome, breaches, at_ns)
+            told = signals_of(self._trials, self._bill)
+            if told:
+                detail = f"{verdict.detail} (besides: {', '.join(told)})"
+                verdict = replace(verdict, detail=detail)
             self._said = outcome, verdict
         return self._said[1]
 
     def dump(self) -> bytes:
         """Give all of it as bytes, every number as it is."""
         numbers = (self._minute_end_ns, self._slots, self._revisions)
-        arrays = keep((self._trials, self._minute))
+        arrays = keep((self._trials, self._minute, self._bill))
         return msgspec.msgpack.encode((_VERSION, self._terms, numbers, self._said, arrays))
 
     @classmethod
@@ -120,7 +130,7 @@ class Judge:
         judge._minute_end_ns, judge._slots, revisions = numbers
         judge._revisions = tuple(revisions)
         judge._said = (Outcome(said[0]), msgspec.convert(said[1], Verdict)) if said else None
-        fill((judge._trials, judge._minute), arrays)
+        fill((judge._trials, judge._minute, judge._bill), arrays)
         return judge
 
     def _sight(self) -> Sight:
