@@ -30,7 +30,7 @@ _WORDS = {
     DecisionStatus.DEPLOYMENT_FAILED: "FAILED",
     DecisionStatus.CANCELLED: "CANCELLED",
 }
-_COLOURS = {"PROMOTED": _GREEN, "KEPT": _GREEN, "ROLLED BACK": _RED, "FAILED": _RED}
+_COLOURS = {"PROMOTED": _GREEN, "KEPT": _GREEN, "ROLLED BACK": _RED, "REVERTED": _RED}
 _WIDTH = 12  # of the word that says what happened
 
 
@@ -47,6 +47,7 @@ class Story:
         }
         self._width = max(len(_short(route.route)) for route in world.routes)
         self._changes = RolloutChanges()
+        self._tried: set[str] = set()  # decisions that documents carried out step by step
         self._progress = Progress()
         self._coloured = sys.stdout.isatty()
 
@@ -56,9 +57,10 @@ class Story:
             case Finding(status=FindingStatus.OPEN):
                 self._print(output.seen, output.route, "FOUND", output.title)
             case OptimizationDecision() if output.status in _WORDS:
-                word = _WORDS[output.status]
+                word = self._word(output)
                 self._print(output.updated_at, output.route, word, self._decided(output))
             case Document():
+                self._tried |= {output.decision_id} if len(output.allotments) > 1 else set()
                 self._print(output.created_at, output.route, "DOCUMENT", self._commanded(output))
             case RolloutProgress() if self._tells(output):
                 word = output.verdict.kind.replace("_", " ").upper()
@@ -84,6 +86,11 @@ class Story:
                 return is_new and not progress.candidate_calls
             case _:
                 return is_new
+
+    def _word(self, decision: OptimizationDecision) -> str:
+        """Say what happened; what serves all at once takes back what was promoted."""
+        is_back = decision.status is DecisionStatus.DEPLOYED and decision.id not in self._tried
+        return "REVERTED" if is_back else _WORDS[decision.status]
 
     def _decided(self, decision: OptimizationDecision) -> str:
         candidate, incumbent = self._name(decision.candidate), self._name(decision.incumbent)

@@ -8,11 +8,12 @@ from connectors.pages.loop_charts import charts
 from connectors.pages.loop_style import STYLE
 from connectors.pages.loop_words import (
     episode_words,
+    fate_words,
+    fates,
     money,
     percent,
     saved_words,
     seconds_words,
-    statuses,
 )
 from connectors.pages.markup import document, element, together
 from optimizer.simulate.ways import INCUMBENT, OPTIMIZER
@@ -67,12 +68,12 @@ def _route(report: LoopReport, route: RouteReport) -> Markup:
 def _tiles(route: RouteReport) -> Markup:
     ours = _course(route, OPTIMIZER)
     usual = _course(route, INCUMBENT)
-    counts = statuses(route.decisions)
+    counts = fates(route)
     told = [
         (saved_words(ours, usual), "against the incumbent only"),
         (f"{ours.bad_calls:,} calls", f"met a bad arm, {money(ours.bad_cost_usd)}"),
         (
-            f"{counts['promoted']} promoted, {counts['rolled_back']} rolled back",
+            fate_words(counts),
             f"candidates tried: {counts['tried']}",
         ),
     ]

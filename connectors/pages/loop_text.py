@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from connectors.api.rendering import as_table
 from connectors.pages.loop_words import (
     episode_words,
+    fate_words,
+    fates,
     money,
     percent,
     quality_words,
     saved_words,
     seconds_words,
-    statuses,
 )
 from optimizer.simulate.ways import INCUMBENT, OPTIMIZER
 
@@ -42,10 +44,10 @@ def loop_text(reports: Sequence[LoopReport]) -> str:
 
 
 def _route(route: RouteReport) -> Iterator[str]:
-    counts = statuses(route.decisions)
+    counts = fates(route)
     yield (
-        f"{route.route}: candidates tried {counts['tried']}, promoted {counts['promoted']}, "
-        f"rolled back {counts['rolled_back']}; documents {len(route.documents)}"
+        f"{route.route}: candidates tried {counts['tried']}: {fate_words(counts)}; "
+        f"documents {len(route.documents)}"
     )
     usual = next(one for one in route.ways if one.name == INCUMBENT)
     yield as_table(_HEAD, [_row(one, usual) for one in route.ways])
@@ -75,9 +77,8 @@ def _over(routes: Sequence[RouteReport]) -> Iterator[str]:
     ours = [one for route in routes for one in route.ways if one.name == OPTIMIZER]
     saved = [one.saved_usd for one in ours]
     bad = [one.bad_calls for one in ours]
-    promoted = sum(statuses(route.decisions)["promoted"] for route in routes)
-    undone = sum(statuses(route.decisions)["rolled_back"] for route in routes)
+    counts = sum((fates(route) for route in routes), Counter())
     yield (
         f"{len(routes)} seeds: saved {money(min(saved))} to {money(max(saved))}, bad-arm calls "
-        f"{min(bad):,} to {max(bad):,}, {promoted} promoted, {undone} rolled back"
+        f"{min(bad):,} to {max(bad):,}, {fate_words(counts)}"
     )

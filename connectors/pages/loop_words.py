@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 from optimizer.decisions import DecisionStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from optimizer.decisions import OptimizationDecision
+    from connectors.worlds.loop_report import RouteReport
     from optimizer.simulate.episodes import Episode
     from optimizer.simulate.ways import Way
 
@@ -65,21 +63,29 @@ def episode_words(one: Episode, arm: str) -> str:
     return f"{arm} for {lasted}, {one.calls:,} calls, {money(one.cost_usd)}; {ended}"
 
 
-def statuses(decisions: Iterable[OptimizationDecision]) -> Counter[str]:
-    """Count what became of candidates: `tried`, `promoted` (to all but a holdback), `rolled_back`.
+def fates(route: RouteReport) -> Counter[str]:
+    """Count what became of candidates, of those that documents gave a share of the calls.
 
-    One that was promoted and later rolled back counts as both.
+    Returns:
+        `tried`, `promoted` (to all but a holdback), `rolled_back` (before or after that), and
+        `reverted`: promotions that a later decision took back.
     """
-    counts: Counter[str] = Counter()
-    reached: dict[str, set[str]] = {}
-    for one in decisions:
-        now = reached.setdefault(one.id, set())
-        if one.status is DecisionStatus.DEPLOYING:
-            now.add("tried")
-        elif one.status in _PROMOTED:
-            now.add("promoted")
-        elif one.status in _UNDONE:
-            now.add("rolled_back")
-    for each in reached.values():
-        counts.update(each)
-    return counts
+    shared = {one.decision_id for one in route.documents if len(one.shares) > 1}
+    reached: dict[str, set[DecisionStatus]] = {}
+    for one in route.decisions:
+        reached.setdefault(one.id, set()).add(one.status)
+    tried = [states for decision, states in reached.items() if decision in shared]
+    others = [states for decision, states in reached.items() if decision not in shared]
+    return Counter(
+        tried=len(tried),
+        promoted=sum(bool(states & _PROMOTED) for states in tried),
+        rolled_back=sum(bool(states & _UNDONE) for states in tried),
+        reverted=sum(bool(states & _PROMOTED) for states in others),
+    )
+
+
+def fate_words(counts: Counter[str]) -> str:
+    """Say what became of candidates."""
+    told = [f"{counts['promoted']} promoted", f"{counts['rolled_back']} rolled back"]
+    told += [f"{counts['reverted']} reverted"] if counts["reverted"] else []
+    return ", ".join(told)

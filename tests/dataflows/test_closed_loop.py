@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from connectors.pages.loop_words import statuses
+from connectors.pages.loop_words import fates
 from connectors.worlds import read
 from dataflows.playing import play
 from dataflows.verifying import verify
@@ -70,7 +70,7 @@ def route_of(played: Played) -> RouteReport:
 
 def outcome(route: RouteReport) -> str:
     """Say what became of the one candidate there is."""
-    counts = statuses(route.decisions)
+    counts = fates(route)
     assert counts["tried"] == 1
     if counts["rolled_back"]:
         return "rolled back"

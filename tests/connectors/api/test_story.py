@@ -41,7 +41,7 @@ def decision(status: DecisionStatus, reason: str = "why"):
             decision(DecisionStatus.ROLLED_BACK, "harm: quality"),
             "12:00  shop/answer  ROLLED BACK  small: harm: quality",
         ),
-        (decision(DecisionStatus.DEPLOYED), "12:00  shop/answer  PROMOTED     small: why"),
+        (decision(DecisionStatus.DEPLOYED), "12:00  shop/answer  REVERTED     small: why"),
         (
             a_document(
                 revision=7,
@@ -56,6 +56,13 @@ def decision(status: DecisionStatus, reason: str = "why"):
 )
 def test_what_happens_is_a_line_in_the_names_of_the_world(output, line, capsys) -> None:
     assert told(capsys, output) == [line]
+
+
+def test_what_went_step_by_step_is_promoted(capsys) -> None:
+    deployed = decision(DecisionStatus.DEPLOYED)
+    shares = tuple(Allotment(arm=arm.arm.id, slots=100) for arm in (SMALL, LARGE))
+    step = a_document(decision_id=deployed.id, allotments=shares)
+    assert told(capsys, step, deployed)[1:] == ["12:00  shop/answer  PROMOTED     small: why"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 
 from connectors.pages.loop_page import loop_page
 from connectors.pages.loop_text import loop_text
+from connectors.pages.loop_words import fate_words, fates
 from connectors.worlds.loop_report import (
     LoopReport,
     RouteReport,
@@ -14,10 +15,12 @@ from connectors.worlds.loop_report import (
     ToldDocument,
     ToldLook,
 )
+from optimizer.decisions import DecisionStatus
 from optimizer.simulate.episodes import Episode
 from optimizer.simulate.incidents import Incident, IncidentKind
 from optimizer.simulate.ways import BEST_ARM, INCUMBENT, OPTIMIZER, Series, Way
 from optimizer.simulate.worth import Figures
+from tests.builders import a_decision
 from tests.connectors.pages.page_reader import Reader
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
@@ -122,6 +125,29 @@ def test_the_page_says_what_happened() -> None:
     ):
         assert told in words
     assert reader.tags.count("svg") == 6
+
+
+def test_what_became_of_candidates_is_counted_once_each() -> None:
+    calm = a_report().routes[0]
+
+    def told(*statuses: tuple[str, DecisionStatus]) -> str:
+        decisions = tuple(a_decision(id=name, status=status) for name, status in statuses)
+        return fate_words(fates(replace(calm, decisions=decisions)))
+
+    shared, alone, status = "d", "another", DecisionStatus
+    assert told((shared, status.DEPLOYING)) == "0 promoted, 0 rolled back"
+    assert told((shared, status.DEPLOYED), (shared, status.MONITORING)) == (
+        "1 promoted, 0 rolled back"
+    )
+    assert told((shared, status.DEPLOYED), (shared, status.ROLLED_BACK)) == (
+        "1 promoted, 1 rolled back"
+    )
+    assert told((alone, status.DEPLOYED), (alone, status.COMPLETED)) == (
+        "0 promoted, 0 rolled back, 1 reverted"
+    )
+    assert told((alone, status.PENDING), (alone, status.VALIDATION_FAILED)) == (
+        "0 promoted, 0 rolled back"
+    )
 
 
 @pytest.mark.parametrize("hostile", ["</title><script>alert(1)</script>", '"><b>', "&lt;x", "'"])
