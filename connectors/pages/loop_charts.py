@@ -214,8 +214,10 @@ def _hue(place: int) -> str:
     return f"a{place}" if place < _HUES else f"a{1 + place % (_HUES - 1)}"
 
 
-def _others(way: Way, first: str) -> list[float]:
-    """Give the share of the calls that an arm other than the first served."""
-    shares = [share for arm, share in way.series.shares.items() if arm != first]
-    width = len(way.series.saved_usd)
-    return [sum(share[place] for share in shares) for place in range(width)]
+def _others(way: Way, first: str) -> list[float | None]:
+    """Give the share of the calls that an arm other than the first served; None without calls."""
+    mine = [way.series.shares.get(first, (0.0,) * len(way.series.saved_usd))]
+    others = [share for arm, share in way.series.shares.items() if arm != first]
+    served = [sum(shares) for shares in zip(*mine, *others, strict=True)]
+    tried = [sum(shares) for shares in zip(*others, strict=True)] or [0.0] * len(served)
+    return [share if calls else None for share, calls in zip(tried, served, strict=True)]

@@ -1,5 +1,6 @@
 """The page of a loop: it shows what happened, and whatever names say stays text."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -156,6 +157,23 @@ def test_names_and_reasons_stay_text(hostile: str) -> None:
     assert odd.tags == usual.tags
     assert "script" not in odd.tags
     assert any(hostile in text for text in odd.texts)
+
+
+def test_a_silence_is_a_gap_and_no_change_of_shares() -> None:
+    route = a_report().routes[0]
+
+    def drawn(*shares: float) -> str:
+        series = replace(
+            route.ways[0].series,
+            shares={"large": (1.0, shares[0], 1.0, 1.0), "small": (0.0, shares[1], 0.0, 0.0)},
+        )
+        ways = (replace(route.ways[0], series=series), *route.ways[1:])
+        page = loop_page([a_report(routes=(replace(route, ways=ways),))])
+        (line,) = re.findall(r'<polyline class="line a1 ours" points="([^"]*)"', page)[:1]
+        return line
+
+    assert len(drawn(0.0, 0.0).split()) == 2 * (POINTS - 1)
+    assert len(drawn(0.5, 0.5).split()) == 2 * POINTS
 
 
 def test_the_page_needs_nothing_from_anywhere() -> None:
