@@ -40,7 +40,8 @@ class Publisher:
     A document is written after the decision that explains it. Window summaries, coverage, ledgers
     and how rollouts stand are views of the newest only: they wait for `flush`, so that a minute's
     thousand windows never stand before a decision. Dead letters wait too, a few: the snapshot comes
-    after the flush, so a crash repeats what it lost. What changes in a rollout is logged at once.
+    after the flush, so a crash repeats what it lost. What changes in a rollout is logged and shown
+    at once.
 
     Args:
         log: Where findings, decisions, documents and changes of rollouts go, as CloudEvents.
@@ -82,7 +83,9 @@ class Publisher:
                 self._append(topic, mine)
                 self._store.put(view, [_view(each) for each in mine])
         looks = [each for each in outputs if isinstance(each, RolloutProgress)]
-        self._append(ROLLOUTS, [each for each in looks if self._rollouts.is_new(each)])
+        if new := [each for each in looks if self._rollouts.is_new(each)]:
+            self._append(ROLLOUTS, new)
+            self._store.put("rollouts", map(_look, new))
         for output in outputs:
             self._wait(output)
             self._watch(output)
@@ -128,8 +131,7 @@ class Publisher:
                 row = _coverage(output)
                 self._waiting["coverage", row.key] = row
             case RolloutProgress():
-                row = Row(output.route, output.at.isoformat(), to_json(output))
-                self._waiting["rollouts", row.key] = row
+                self._waiting["rollouts", output.route] = _look(output)
             case DeadLetter():
                 self._letters.append(output)
                 self._letter_bytes += len(output.body)
@@ -167,6 +169,10 @@ def _view(output: OptimizationDecision | Finding | Document) -> Row:
             return Row(str(output.id), output.since.isoformat(), to_json(output))
         case Document():
             return Row(output.route, output.created_at.isoformat(), to_json(output))
+
+
+def _look(progress: RolloutProgress) -> Row:
+    return Row(progress.route, progress.at.isoformat(), to_json(progress))
 
 
 def _window(summary: WindowSummary) -> Row:

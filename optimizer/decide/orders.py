@@ -78,7 +78,8 @@ def _changes(
     """Give what an order that is no rejection changes in the docket."""
     match order.action:
         case OrderAction.APPROVE:
-            return {"approved": order.decision_id}
+            pending = docket.pending and _approved(docket.pending, order)
+            return {"approved": order.decision_id, "pending": pending}
         case OrderAction.ROLL_BACK:
             return {"undo": _signed("rolled back", order)}
         case action if action in _ENDS:
@@ -89,6 +90,12 @@ def _changes(
     changes = {held: True, "ordered": {**docket.ordered, held: event.timestamp}}
     undoes = order.action is OrderAction.STOP and in_force.rollout
     return changes | ({"undo": _signed("stopped", order)} if undoes else {})
+
+
+def _approved(decision: OptimizationDecision, order: Order) -> OptimizationDecision:
+    """Let a decision say to its end by whom it was approved, and why."""
+    by = ": ".join(filter(None, (order.author or "?", order.reason)))
+    return replace(decision, metadata={**decision.metadata, "approved_by": by})
 
 
 def _reject(

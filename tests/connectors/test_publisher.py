@@ -166,7 +166,8 @@ def test_a_look_at_a_rollout_is_logged_when_it_says_something_new_and_always_sho
     for look in (a_progress(), later):
         publisher.publish([look])
     assert log.end(ROLLOUTS) == logged
-    assert store.get("rollouts", ROUTE) is None
+    shown = from_json(RolloutProgress, store.get("rollouts", ROUTE).value)
+    assert shown == (later if logged == 2 else a_progress())
     publisher.flush()
     assert from_json(RolloutProgress, store.get("rollouts", ROUTE).value) == later
 

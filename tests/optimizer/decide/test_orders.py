@@ -72,8 +72,9 @@ def test_what_waits_may_be_rejected():
 
 def test_what_waits_may_be_approved():
     docket = Docket(pending=WAITING)
-    after, _, said = ordered("approve", docket, decision_id=WAITING.id)
-    assert (after, said) == (replace(docket, approved=WAITING.id), [])
+    after, _, said = ordered("approve", docket, decision_id=WAITING.id, reason="go on")
+    assert (after.approved, said) == (WAITING.id, [])
+    assert after.pending == replace(WAITING, metadata={"approved_by": "ada: go on"})
 
 
 @pytest.mark.parametrize("action", ["approve", "reject"])

@@ -119,6 +119,7 @@ def test_what_waits_is_held_by_a_pause_and_carried_out_when_a_person_approves_it
     assert statuses[:3] == ["pending", "validating", "deploying"]
     (step,) = (one for one in live.of(Document) if one.leased)
     assert step.decision_id == live.of(OptimizationDecision)[0].id
+    assert live.of(OptimizationDecision)[-1].metadata["approved_by"] == "ada"
     replayed = run(source_of(live.inputs), live.settings)
     assert [one for one in replayed.outputs if isinstance(one, Document)] == live.of(Document)
 
