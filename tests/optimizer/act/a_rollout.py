@@ -37,7 +37,7 @@ def terms(profile: str = "balanced", **changed: Any) -> Terms:
     """Terms of a call-randomised rollout whose answers stay the same."""
     settings = validate({"decisions": {"risk_profile": profile}})
     made = terms_of(settings, ARMS, INCUMBENT, changes_answers=False, other_provider=False)
-    return replace(made, unit=Unit.CALL, **changed)
+    return replace(made, **{"unit": Unit.CALL, **changed})
 
 
 def sums_of(call: Made) -> dict[str, int]:
