@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from connectors.actuator.errands import Errand, pause_s
 from connectors.actuator.outbox import Outbox
 from connectors.actuator.reconciler import Reconciler
 from connectors.journal import note
-from optimizer.errors import GatewayRefused, GatewayUnreachable, OptimizerError, StorageFailed
+from optimizer.errors import GatewayRefused, OptimizerError
 
 if TYPE_CHECKING:
     import threading
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from optimizer.ports import Gateway, Log
 
 POLL_S = 0.1  # between looks at the log
-_MOST_LOOKS = 50  # before the log is read again
+_MOST_LOOKS = 20  # before the log is read again
 _MOST_IN_VAIN = 3  # routes that find nobody, before a turn ends: it is the gateway that is gone
 
 
@@ -86,7 +87,7 @@ class Actuator:
         while self._desired.news:
             route = self._desired.news.pop()
             errand = self._errands.setdefault(route, Errand(route=route))
-            errand.due_s, errand.attempts = 0.0, 0
+            errand.due_s, errand.attempts = -math.inf, 0  # before whatever else is due
         self._list()
         self._look()
         with self._complained("reports_wait"):
@@ -107,14 +108,11 @@ class Actuator:
 
     def _looked(self, errand: Errand) -> bool:
         """Look at a route, and settle when to look again; tell whether it could be done."""
-        with self._complained("route_not_reconciled"):
-            pause = None
-            try:
-                pause = self._reconciler.look(errand)
-            finally:
-                errand.due_s = self._timer() + (pause_s(errand) if pause is None else pause)
-            return True
-        return False
+        pause = None
+        with self._complained("route_not_reconciled"), _foreseen(errand):
+            pause = self._reconciler.look(errand)
+        errand.due_s = self._timer() + (pause_s(errand) if pause is None else pause)
+        return pause is not None
 
     def _list(self) -> None:
         """Ask once for the routes that the gateway has, so that each is looked at."""
@@ -125,14 +123,14 @@ class Actuator:
         with self._complained("gateway_unreachable"):
             for route in self._gateway.routes():
                 self._errands.setdefault(route, Errand(route=route))
-            self._listing.due_s = float("inf")
+            self._listing.due_s = math.inf
 
     @contextmanager
     def _complained(self, name: str) -> Iterator[None]:
         """Note that something does not answer: once until it does again."""
         try:
             yield
-        except (GatewayUnreachable, GatewayRefused, StorageFailed) as error:
+        except OptimizerError as error:
             self._complain(name, error)
         else:
             self._complaints.discard(name)
@@ -141,3 +139,15 @@ class Actuator:
         if name not in self._complaints:
             self._complaints.add(name)
             note("warn", name, error=error)
+
+
+@contextmanager
+def _foreseen(errand: Errand) -> Iterator[None]:
+    """Let a fault that nobody thought of be one of its route alone: the others go on."""
+    try:
+        yield
+    except OptimizerError:
+        raise
+    except Exception as error:
+        errand.attempts += 1
+        raise GatewayRefused(f"{errand.route}: {type(error).__name__}: {error}") from error

@@ -67,6 +67,21 @@ def test_the_newest_of_several_is_brought_and_those_passed_over_are_told(tmp_pat
     assert [one.detail for one in stage.reports()] == ["1, 2 passed over", "4 passed over"]
 
 
+def test_what_is_new_comes_before_the_many_that_are_looked_at_after_a_start(
+    tmp_path: Path,
+) -> None:
+    stage = Stage(tmp_path)
+    stage.say(*(a_document(1, route=route) for route in ROUTES))
+    stage.play(stage.actuator(), 10)
+    again = stage.actuator()
+    again.turn()
+    last = ROUTES[-1]
+    stage.say(a_document(2, 50, route=last))
+    again.turn()
+    assert stage.gateway.read(last).revision == 2
+    assert len([1 for outcome, _ in stage.told() if outcome == "seen"]) < len(ROUTES)
+
+
 def test_what_is_said_while_a_look_is_taken_at_another_route_is_not_missed(tmp_path: Path) -> None:
     stage, read = Stage(tmp_path), None
     other = a_document(1, route=ROUTES[0])
@@ -487,6 +502,18 @@ def test_a_state_that_cannot_be_written_keeps_nothing_from_being_done(tmp_path: 
     stage.play(actuator)
     stage.play(stage.actuator())
     assert stage.told() == [("applied", 1), ("seen", 1)]
+
+
+def test_a_fault_nobody_thought_of_holds_no_other_route_up(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    observe = stage.gateway.observe
+    stage.gateway.observe = lambda route: 1 // 0 if route == ROUTE else observe(route)
+    stage.say(a_document(1), *(a_document(1, route=route) for route in ROUTES))
+    stage.play(stage.actuator(), 10)
+    assert Counter(stage.told()) == {("applied", 1): len(ROUTES)}
+    stage.gateway.observe = observe
+    stage.play(stage.actuator(), 40)
+    assert ("applied", 1) in [(one.outcome, 1) for one in stage.reports() if one.route == ROUTE]
 
 
 def test_a_fault_nobody_thought_of_ends_no_thread(tmp_path: Path) -> None:
