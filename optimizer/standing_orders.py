@@ -5,6 +5,7 @@ So a route whose first call comes while all of its service is stopped begins sto
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from optimizer.events import ALL_ROUTES, EVERYWHERE, Order, OrderAction, is_wide
@@ -40,7 +41,7 @@ class StandingOrders:
         self._orders = [one for one in self._orders if not _replaces(order, one.data)]
         begins = order.action in _HOLDS and is_wide(order.route)
         if begins or any(_narrows(order, one.data) for one in self._orders):
-            self._orders.append(event)
+            self._orders.append(replace(event, metadata={}))  # it may be long, and is of no use
 
     def of(self, route: str) -> tuple[FeedbackEvent, ...]:
         """Give what a new route begins with, in the order in which it took effect."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optimizer.decide.autonomy import limit_of, reaches
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 OBEYED, REFUSED = "order_obeyed", "order_refused"  # rules of the findings that tell what came of it
 _MOST_AUTHOR, _MOST_REASON = 100, 1000  # characters that are repeated
+_AHEAD = timedelta(minutes=10)  # no clock that is wrong may hold a route for longer than this
 _HOLDS = {OrderAction.PAUSE: "paused", OrderAction.PIN: "pinned", OrderAction.STOP: "stopped"}
 _ENDS = {OrderAction.RESUME: "paused", OrderAction.UNPIN: "pinned", OrderAction.START: "stopped"}
 
@@ -69,12 +71,11 @@ def obey(
     if order.action is OrderAction.REJECT:
         docket, cancelled = _reject(docket, order, at)
         return docket, (told, *cancelled)
-    return replace(docket, **_changes(docket, event, order, in_force)), (told,)
+    given = min(event.timestamp, at + _AHEAD)
+    return replace(docket, **_changes(docket, given, order, in_force)), (told,)
 
 
-def _changes(
-    docket: Docket, event: FeedbackEvent, order: Order, in_force: InForce
-) -> dict[str, Any]:
+def _changes(docket: Docket, given: datetime, order: Order, in_force: InForce) -> dict[str, Any]:
     """Give what an order that is no rejection changes in the docket."""
     match order.action:
         case OrderAction.APPROVE:
@@ -87,7 +88,7 @@ def _changes(
             ordered = {name: then for name, then in docket.ordered.items() if name != ended}
             return {ended: False, "ordered": ordered}
     held = _HOLDS[order.action]
-    changes = {held: True, "ordered": {**docket.ordered, held: event.timestamp}}
+    changes = {held: True, "ordered": {**docket.ordered, held: given}}
     undoes = order.action is OrderAction.STOP and in_force.rollout
     return changes | ({"undo": _signed("stopped", order)} if undoes else {})
 

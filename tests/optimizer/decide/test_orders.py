@@ -134,6 +134,12 @@ def test_a_hold_is_not_ended_by_what_was_ordered_before_it(hold, end):
     assert was_obeyed(end, held, timestamp=minutes_later(2))
 
 
+def test_a_hold_from_a_clock_that_is_far_ahead_can_be_ended_soon():
+    held, _, _ = ordered("stop", timestamp=minutes_later(10**6))
+    assert not was_obeyed("start", held, timestamp=minutes_later(12.9))
+    assert was_obeyed("start", held, timestamp=minutes_later(13))
+
+
 @pytest.mark.parametrize(
     ("hold", "name"), [("pause", "paused"), ("pin", "pinned"), ("stop", "stopped")]
 )
