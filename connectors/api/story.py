@@ -47,6 +47,7 @@ class Story:
         }
         self._width = max(len(_short(route.route)) for route in world.routes)
         self._changes = RolloutChanges()
+        self._passed: set[tuple[str, str, int]] = set()
         self._tried: set[str] = set()  # decisions that documents carried out step by step
         self._progress = Progress()
         self._coloured = sys.stdout.isatty()
@@ -76,14 +77,17 @@ class Story:
         """Tell of a verdict that is news.
 
         That there is not enough data yet is none; a failure is told by the decision that it ends;
-        and what passed is told once, as what led to the next step.
+        and what passed is told once a step.
         """
         is_new = self._changes.is_new(progress)
         match progress.verdict.kind:
             case VerdictKind.NEED_DATA | VerdictKind.FAIL:
                 return False
             case VerdictKind.PASS:
-                return is_new and not progress.candidate_calls
+                step = (progress.decision_id, progress.phase, progress.step)
+                is_first = step not in self._passed
+                self._passed.add(step)
+                return is_first
             case _:
                 return is_new
 

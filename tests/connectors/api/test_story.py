@@ -83,10 +83,10 @@ def test_what_is_no_news_or_told_by_another_line_is_left_out(output, capsys) -> 
 def test_what_passed_is_told_once_a_step_and_what_holds_it_up_once(capsys) -> None:
     passed = Verdict(kind=VerdictKind.PASS, reason="passed", detail="latency -18%")
     paused = Verdict(kind=VerdictKind.PAUSE, reason="common_cause", metric="errors")
-    step = a_progress(verdict=passed, candidate_calls=0, step=1, phase=Phase.ROLLING_OUT)
-    more = replace(step, candidate_calls=40)
+    step = a_progress(verdict=passed, candidate_calls=40, step=1, phase=Phase.ROLLING_OUT)
+    more = replace(step, candidate_calls=60)
     held = replace(more, verdict=paused)
-    assert told(capsys, step, more, held, held, replace(step, step=2)) == [
+    assert told(capsys, step, more, held, held, more, replace(step, step=2)) == [
         "12:00  shop/answer  PASS         latency -18%",
         "12:00  shop/answer  PAUSE        common_cause errors",
         "12:00  shop/answer  PASS         latency -18%",
