@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 WORLD = """
 start: 2026-03-02T00:00:00Z
 length: {length}
+exporter: {{processes: 1}}
 routes:
   - route: acme/chat/support
     thresholds: {{cost_per_request: 0.001}}

@@ -121,6 +121,15 @@ def test_what_a_loop_needs_is_told(tmp_path, changes, told):
     assert str(caught.value).split("\n")[1:] == told
 
 
+def test_in_a_loop_a_matrix_must_record_the_candidates_too(tmp_path):
+    (tmp_path / "data.csv").write_text("task_id,task,q:gpt-4o,q:gpt-4o-mini\n1,a,0.5,0.4\n")
+    haiku = ("routes[0].arms[2]", {"model": "claude-haiku-4-5", **HAIKU})
+    world = a_file(tmp_path, changed(*LOOP, haiku, ("routes[0].matrix", "data.csv")))
+    assert read(world).world.routes[0].tasks == 1
+    with pytest.raises(WorldInvalid, match="claude-haiku-4-5"):
+        read(world, loop=True)
+
+
 def test_a_loop_is_read_with_how_its_gateway_follows(tmp_path):
     stale = {"replicas": 1, "start": "30m", "length": "10m"}
     arm = ("routes[0].arms[2]", {"model": "claude-haiku-4-5", **HAIKU})
