@@ -48,6 +48,8 @@ class Sight(NamedTuple):
         owned: Slots of the candidate, from 0 on.
         slow_bucket: Calls in latency buckets above it are slow.
         limit_bucket: Those above this one are beyond the limit; None for no limit.
+        old_are_strays: Calls of older revisions can no longer be ones that were under way when the
+            step began.
     """
 
     arms: tuple[str, str]
@@ -56,6 +58,7 @@ class Sight(NamedTuple):
     owned: int
     slow_bucket: int
     limit_bucket: int | None
+    old_are_strays: bool = True
 
 
 class Folded(NamedTuple):
@@ -132,11 +135,7 @@ def _add_means(minute: Minute, place: int, step: Ints, scored: Ints) -> None:
 def _add_slots(
     minute: Minute, instant: Instant, rows: Rows, of_row: tuple[Ints, Ints], sight: Sight
 ) -> None:
-    """Add the slots of the step's calls, and calls that are where they should not be.
-
-    A call of an older revision follows an older document; those that were under way when the
-    step began have ended by the time strays are looked at.
-    """
+    """Add the slots of the step's calls, and calls that are where they should not be."""
     line_row, slot = rows.slots[:, 0], rows.slots[:, 1]
     arm, revision = of_row[0][line_row], of_row[1][line_row]
     now = revision == sight.revision
@@ -144,7 +143,7 @@ def _add_slots(
     instant.seen[0] = rows.sums[:, AT["calls"]].sum()
     misplaced = arm != np.where(slot < sight.owned, 0, 1)
     old = rows.sums[of_row[1] < sight.revision, AT["calls"]].sum()
-    instant.strays[0] = calls[now & misplaced].sum() + old
+    instant.strays[0] = calls[now & misplaced].sum() + old * sight.old_are_strays
     instant.slotted[0] = calls[now].sum()
     counts = np.stack(
         (

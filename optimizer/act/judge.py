@@ -16,7 +16,7 @@ from optimizer.act.signals import signals_of
 from optimizer.act.terms import Terms
 from optimizer.act.trials import Outcome, Trials
 from optimizer.act.wording import QUIET, verdict_of
-from optimizer.panes import MINUTE_NS
+from optimizer.panes import MINUTE_NS, PANE_NS
 from optimizer.rollouts import Verdict
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Judge:
         self._minute = empty_minute(1)
         self._bill = Bill.empty()
         self._minute_end_ns = 0
-        self._slots = 0
+        self._slots, self._began_ns = 0, 0
         self._said: tuple[Outcome, Verdict] | None = None
         self._revisions = (0, 0)  # the rollout's first, and its step's
 
@@ -74,7 +74,7 @@ class Judge:
         self._trials.begin_step(slots, next_slots)
         self._bill.begin_step()
         self._minute_end_ns = at_ns - at_ns % MINUTE_NS + MINUTE_NS
-        self._slots = slots
+        self._slots, self._began_ns = slots, at_ns
         self._revisions = (self._revisions[0] or revision, revision)
 
     def take(self, tick: Tick) -> Verdict:
@@ -89,8 +89,9 @@ class Judge:
         if tick.end_ns > self._minute_end_ns:
             self._close_minute()
             self._minute_end_ns = -(-tick.end_ns // MINUTE_NS) * MINUTE_NS
-        folded = fold(tick.rows, self._sight())
-        self._bill.add(tick.rows, self._sight())
+        sight = self._sight(tick.end_ns - PANE_NS)
+        folded = fold(tick.rows, sight)
+        self._bill.add(tick.rows, sight)
         self._trials.take_instant(folded.instant, folded.minute.slot_calls[..., 0])
         self._minute = Minute(*map(np.add, self._minute, folded.minute))
         if tick.end_ns == self._minute_end_ns:
@@ -112,7 +113,7 @@ class Judge:
 
     def dump(self) -> bytes:
         """Give all of it as bytes, every number as it is."""
-        numbers = (self._minute_end_ns, self._slots, self._revisions)
+        numbers = (self._minute_end_ns, self._slots, self._began_ns, self._revisions)
         arrays = keep((self._trials, self._minute, self._bill))
         return msgspec.msgpack.encode((_VERSION, self._terms, numbers, self._said, arrays))
 
@@ -127,14 +128,16 @@ class Judge:
         if version != _VERSION:
             raise ValueError(f"evidence of a rollout has version {version}: only 1 is known")
         judge = cls(msgspec.convert(terms, Terms))
-        judge._minute_end_ns, judge._slots, revisions = numbers
+        judge._minute_end_ns, judge._slots, judge._began_ns, revisions = numbers
         judge._revisions = tuple(revisions)
         judge._said = (Outcome(said[0]), msgspec.convert(said[1], Verdict)) if said else None
         fill((judge._trials, judge._minute, judge._bill), arrays)
         return judge
 
-    def _sight(self) -> Sight:
+    def _sight(self, start_ns: int) -> Sight:
         first, revision = self._revisions
+        # Nearly none of the calls that were under way when the step began takes longer than that.
+        under_way_ns = 2e9 * self._terms.first_look_secs
         return Sight(
             arms=self._terms.arms,
             first_revision=first,
@@ -142,6 +145,7 @@ class Judge:
             owned=self._slots,
             slow_bucket=self._terms.slow_bucket,
             limit_bucket=self._terms.limit_bucket,
+            old_are_strays=start_ns >= self._began_ns + under_way_ns,
         )
 
     def _close_minute(self) -> None:

@@ -99,3 +99,15 @@ def test_what_is_still_needed_is_told_and_about_right():
         assert judged(judge, world, 3 * HOURS, 10, 7).kind is VerdictKind.PASS
         told.append(needed / (sum(judge.calls) - seen))
     assert 0.5 <= statistics.median(told) <= 2
+
+
+@pytest.mark.parametrize(
+    ("first_look_secs", "reason"), [(90.0, "too_early"), (4.0, "share_mismatch")], ids=str
+)
+def test_slow_calls_of_the_former_step_are_not_taken_for_stale(first_look_secs, reason):
+    judge, world = a_judge(first_look_secs=first_look_secs), World(12)
+    judged(judge, world, 60, 10, 7)
+    judge.begin_step(slots=50, next_slots=100, revision=8, at_ns=world.end_ns)
+    for _ in range(12):  # for two minutes calls that began before still end
+        verdict = judge.take(world.tick(10, 7))
+    assert verdict.reason == reason
