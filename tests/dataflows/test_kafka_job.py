@@ -12,11 +12,17 @@ from uuid import uuid4
 
 import pytest
 
+from connectors.commands import as_record
 from connectors.dead_letters import Wanted
+from optimizer.events import EVERYWHERE, OrderAction, nanoseconds
+from optimizer.findings import Finding
 from optimizer.observe.columns import Record, RecordKind
+from optimizer.summaries import instant
+from optimizer.windows import WindowSummary
 from tests.brokers.broker import Broker
 from tests.brokers.fixtures import brokers
 from tests.brokers.reading import send
+from tests.builders import an_order
 from tests.dataflows.kafka_job import (
     SECOND_NS,
     Live,
@@ -56,6 +62,28 @@ def test_any_number_of_partitions_says_what_a_file_says(
     assert told.written() > 3
     assert sorted(live.windows()) == sorted(told.windows())
     assert without_records(live) == without_records(told)
+
+
+@pytest.mark.slow
+@brokers()
+def test_an_order_through_a_broker_stops_the_routes_of_every_tenant(
+    broker: Broker, prefix: str, recording: Path, tmp_path: Path
+) -> None:
+    records = records_of(recording)
+    topics = Topics(broker, prefix, 3, recording)
+    given_ns = records[-1].stamp_ns
+    order = an_order(OrderAction.STOP, route=EVERYWHERE, timestamp=instant(given_ns))
+    topics.send([*records, as_record(order, given_ns)])
+    live = Live(topics, tmp_path)
+    live.now_ns = end_of(records)
+    live.go()
+    findings = [one for one in live.outputs if isinstance(one, Finding)]
+    obeyed = [one for one in findings if one.rule == "order_obeyed"]
+    seen = {one.route for one in live.outputs if isinstance(one, WindowSummary)}
+    assert sorted(one.route for one in obeyed) == sorted(seen)
+    assert len(seen) == 2
+    late_ns = nanoseconds(obeyed[0].since) - given_ns
+    assert late_ns <= 10 * SECOND_NS
 
 
 @pytest.mark.slow
