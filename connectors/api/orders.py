@@ -173,7 +173,10 @@ def _told(answers: Answers, store: Store, order: Order, wait_s: int) -> int:
     """Print what came of an order; the exit code says whether it was carried out."""
     found = answers.wait(wait_s)
     if not found:
-        _warn(f"nobody obeyed within {wait_s} s: is `llm-optimizer run` running on these settings?")
+        _warn(
+            f"nobody obeyed within {wait_s} s: is `llm-optimizer run` running on these settings? "
+            "Else see `llm-optimizer dead-letters list`"
+        )
         return 1
     print_lines(map(rendering.as_line, found))
     print_lines(one.detail for one in found if answers.is_refusal(one))

@@ -167,7 +167,10 @@ def test_a_full_disk_ends_a_run_with_one_message_and_the_next_run_goes_on(tmp_pa
 
 def test_a_run_that_may_do_less_alone_than_was_asked_says_so(tmp_path: Path) -> None:
     process = start("run", OPTIMIZER_AUTONOMY="auto", **variables(tmp_path))
+    giving_up = Timer(30, process.kill)
+    giving_up.start()
     lines = [process.stderr.readline() for _ in range(3)]
+    giving_up.cancel()
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=20)
     (told,) = (line for line in lines if "autonomy_capped" in line)

@@ -189,7 +189,9 @@ def test_a_run_that_is_silent_is_told(
 def answer(file: Path, rule: str, route: str = ROUTE) -> None:
     """Answer the newest order, as a run would."""
     with closing(SqliteLog(file)) as log:
-        while not (entries := log.read(INPUTS)):
+        for _ in range(600):
+            if entries := log.read(INPUTS):
+                break
             time.sleep(0.05)
         (record,) = messages.decode(entries[-1].value, KINDS)
         assert isinstance(record, Record)
