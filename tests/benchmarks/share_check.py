@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from optimizer.act.share_check import ShareCheck
 from optimizer.act.trials import TICK_SECS, Outcome
 from optimizer.simulate.randomness import stream
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.gates.cells import Cell
-from tests.benchmarks.gates.evidence import Limits, instant_of
-from tests.benchmarks.gates.outcomes import CANDIDATE, INCUMBENT, serve, served_by
+from tests.benchmarks.gates.outcomes import CANDIDATE, INCUMBENT, served_by
 from tests.benchmarks.gates.panel import Panel
 from tests.benchmarks.gates.post import Post
 from tests.benchmarks.gates.traffic import TICKS_A_MINUTE, Traffic
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tests.benchmarks.gates.outcomes import Served
     from tests.benchmarks.gates.worlds import World
 
     Ints = NDArray[np.int64]
@@ -105,25 +104,30 @@ def watch(world: World, case: Staleness, n: int, ticks: int, *, stamped: str) ->
     found = Found(np.full(n, -1), np.zeros(n, np.int64), np.zeros(n, np.bool_))
     minute = []
     for tick in range(ticks):
-        drawn = traffic.next()
-        stale = drawn.replica < case.share
-        tried = drawn.slot < np.where(stale, case.old, case.slots)
-        arm = np.where(tried, CANDIDATE, INCUMBENT)
-        served = served_by(drawn, arm, EQUAL, world, traffic.own_load)
-        minute.append(served._replace(stale=stale & (stamped == "revision")))
+        minute.append(astray(traffic, case, world, stamped=stamped))
         panel.take(minute[-1])
         if len(minute) == TICKS_A_MINUTE:
             panel.take_minute(minute, Post().arriving(range(0)))
-            minute = []
         outcomes = panel.outcomes()
         searching = found.at < 0
         if tick * TICK_SECS >= terms.grace_secs:
-            found.calls[searching] += np.bincount(drawn.row, minlength=n)[searching]
+            found.calls[searching] += np.bincount(minute[-1].row, minlength=n)[searching]
         found.at[searching & (outcomes == Outcome.SHARE_MISMATCH)] = tick + 1
         found.passed[:] |= outcomes == Outcome.PASSED
+        minute = minute[len(minute) // TICKS_A_MINUTE * TICKS_A_MINUTE :]
         if (found.at >= 0).all():
             break
     return found
+
+
+def astray(traffic: Traffic, case: Staleness, world: World, *, stamped: str) -> Served:
+    """Let the next ten seconds of calls be served where some meet a stale replica."""
+    drawn = traffic.next()
+    stale = drawn.replica < case.share
+    tried = drawn.slot < np.where(stale, case.old, case.slots)
+    arm = np.where(tried, CANDIDATE, INCUMBENT)
+    served = served_by(drawn, arm, EQUAL, world, traffic.own_load)
+    return served._replace(stale=stale & (stamped == "revision"))
 
 
 def run(*, small: bool, data: Path | None) -> Iterable[Figure]:  # noqa: ARG001 - needs none
@@ -160,17 +164,16 @@ def quiet_figures(name: str, seeds: int, ticks: int) -> Iterator[Figure]:
 
 def false_alarms(world: World, name: str, n: int, ticks: int, *, stamped: str) -> int:
     """Count rollouts whose right traffic the share check takes for wrong in some ticks."""
-    terms = Cell(name=name, world=world).climb().terms
-    slots, limits = np.full(n, FIVE), Limits.of(terms)
-    check, traffic = ShareCheck.empty(n), Traffic(world, n, stream(1, name))
+    terms, right = Cell(name=name, world=world).climb().terms, Staleness(name, FIVE, FIVE, 0.0, 0)
+    panel, traffic = (
+        Panel(terms, n, slotted=stamped != "nothing"),
+        Traffic(world, n, stream(1, name)),
+    )
+    panel.join(np.arange(n), *terms.ladder[:2])
     alarmed = np.zeros(n, np.bool_)
     for _ in range(ticks):
-        served = serve(traffic.next(), slots, EQUAL, world, traffic.own_load)
-        instant, _ = instant_of(served, slots, limits)
-        if stamped == "nothing":
-            instant = instant._replace(strays=np.zeros(n), slotted=np.zeros(n))
-        check.add(instant, slots)
-        alarmed |= check.is_mismatched(terms.unit)
+        panel.take(astray(traffic, right, world, stamped=stamped))
+        alarmed |= panel.trials.share.is_mismatched(terms.unit)
     return int(alarmed.sum())
 
 

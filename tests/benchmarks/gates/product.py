@@ -99,6 +99,11 @@ class Product:
                 self._states[place], said = self._controller.tick(self._states[place], tick)
                 self._follow(place, said)
 
+    def reasons(self) -> list[str]:
+        """Give the reason of each rollout's newest verdict; `""` where none is in progress."""
+        rollouts = [state.acting.rollout for state in self._states]
+        return [rollout.verdict.reason if rollout else "" for rollout in rollouts]
+
     def _is_watched(self, place: int) -> bool:
         standing = self.standing[place]
         return bool(
@@ -140,7 +145,7 @@ class Product:
     def _pane(self, served: Served, scores: Scores) -> Pane:
         """Sum calls and scores as an observer does."""
         pane = OpenPane()
-        whose = Named(served.row, served.arm, self._revision[served.row])
+        whose = Named(served.row, served.arm, self._revision[served.row] - served.stale)
         pane.put(self._calls(served, self._codes(whose)), self._table)
         judged = self._codes(Named(scores.row, scores.arm, scores.step))
         pane.put(self._judgements(scores, judged), self._table)

@@ -2,15 +2,20 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from optimizer.simulate.randomness import stream
 from tests.benchmarks.gate_power import EQUALS, HARMS
 from tests.benchmarks.gate_type_one import worlds_cells
 from tests.benchmarks.gates.cells import Cell
 from tests.benchmarks.gates.ladder import Ladder
 from tests.benchmarks.gates.playing import play
 from tests.benchmarks.gates.product import Product
+from tests.benchmarks.gates.traffic import Traffic
+from tests.benchmarks.gates.worlds import CALL
 from tests.benchmarks.label_swap import cells_of
+from tests.benchmarks.share_check import STALE, astray, watch
 
 CELLS = {
     cell.name: cell
@@ -57,3 +62,20 @@ def test_a_few_rollouts_end_as_the_product_ends_them() -> None:
 )
 def test_twenty_rollouts_end_as_the_product_ends_them(name: str, minutes: float) -> None:
     agree(CELLS[name], 20, minutes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stamped", ["slot", "revision"])
+@pytest.mark.parametrize("case", [STALE[0], STALE[2]], ids=lambda case: case.name)
+def test_the_product_finds_stale_replicas_at_the_same_moment(case, stamped) -> None:
+    ticks, seeds = 60, 20
+    found = watch(CALL, case, seeds, ticks, stamped=stamped).at
+    traffic = Traffic(CALL, seeds, stream(1, case.name))
+    product = Product(Cell(name=case.name, world=CALL).climb(), seeds)
+    told = np.full(seeds, -1)
+    for tick in range(int(found.max()) if (found >= 0).all() else ticks):
+        product.take(astray(traffic, case, CALL, stamped=stamped))
+        mismatched = np.array([reason == "share_mismatch" for reason in product.reasons()])
+        told[mismatched & (told < 0)] = tick + 1
+    assert told.tolist() == found.tolist()
+    assert (told > 0).mean() > 0.5
