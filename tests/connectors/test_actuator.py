@@ -75,7 +75,7 @@ def test_what_is_new_comes_before_the_many_that_are_looked_at_after_a_start(
     stage.play(stage.actuator(), 10)
     again = stage.actuator()
     again.turn()
-    last = ROUTES[-1]
+    last = max(ROUTES)
     stage.say(a_document(2, 50, route=last))
     again.turn()
     assert stage.gateway.read(last).revision == 2
@@ -323,6 +323,16 @@ def test_what_another_actuator_brought_from_the_log_is_not_foreign(tmp_path: Pat
     stage.play(slow, 100)
     assert {outcome for outcome, _ in stage.told()} == {"seen", "applied"}
     assert stage.applied() == [1, 2]
+
+
+def test_what_the_log_said_too_long_ago_to_be_known_is_not_foreign(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    actuator = stage.actuator()
+    stage.say(*(a_document(revision) for revision in range(1, 200)))
+    stage.gateway.apply(a_document(3), 0, "")
+    stage.play(actuator)
+    assert stage.gateway.read(ROUTE) == a_document(199)
+    assert stage.told() == [("seen", 3), ("applied", 199)]
 
 
 def test_two_documents_under_one_revision_in_the_log_are_told_and_the_first_counts(

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.documents import files
 from connectors.documents.folder import Folder
-from connectors.documents.names import CURRENT, LEASES, file_of
+from connectors.documents.names import CURRENT, INDEX, LEASES, file_of
 from connectors.documents.proofs import digest_of, seal
 from connectors.gateways.documents import DocumentGateway
 from connectors.mixes import reverted
@@ -170,6 +170,15 @@ def test_the_actuator_tells_of_a_document_that_another_key_signed_and_writes_ove
     stage.play(actuator, 100)
     assert gate.gateway.read(ROUTE) == a_document(6)
     assert stage.told()[2:] == [("applied", 6)]
+
+
+def test_the_next_life_of_the_actuator_finishes_what_a_crash_cut_short(tmp_path: Path) -> None:
+    stage, gate = Stage(tmp_path), Gate(tmp_path / "documents")
+    stage.say(a_document(1), a_document(2))
+    stage.play(stage.actuator(gateway=gate.gateway))
+    (gate.folder.path / INDEX).unlink()
+    stage.play(stage.actuator(gateway=gate.gateway))
+    assert [one["revision"] for one in gate.folder.index()] == [2]
 
 
 def test_the_actuator_brings_a_rollout_there_and_renews_its_steps(tmp_path: Path) -> None:

@@ -255,6 +255,15 @@ def test_a_gateway_nobody_reaches_is_told_at_once() -> None:
         next(run(replace(trial, open=lambda: gateway)))
 
 
+def test_the_incumbent_may_have_more_traffic_on_the_way(tmp_path: Path) -> None:
+    trial = pushed_to_four_replicas(tmp_path)
+    new, old = (arm.id for arm in trial.arms)
+    plan = [Write("the new arm", {old: 1.0}), Write("both", {new: 0.5, old: 0.5})]
+    assert overshoot(trial.document(1, 10), plan, trial.document(2, 100)) == ""
+    swapped = replace(trial.document(2, 100), incumbent=new)
+    assert "has 100.0%" in overshoot(trial.document(1, 10), plan, swapped)
+
+
 def test_a_plan_that_pushes_passes_through_the_mixes_between(tmp_path: Path) -> None:
     trial = pushed_to_four_replicas(tmp_path)
     gateway, new = trial.open(), trial.arms[0].id
