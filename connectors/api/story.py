@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from connectors.api.progress import Progress
@@ -46,6 +47,7 @@ class Story:
             arm.arm.id: arm.name for route in world.routes for arm in route.arms
         }
         self._width = max(len(_short(route.route)) for route in world.routes)
+        self._time = "%H:%M" if world.length <= timedelta(days=1) else "%m-%d %H:%M"
         self._changes = RolloutChanges()
         self._passed: set[tuple[str, str, int]] = set()
         self._tried: set[str] = set()  # decisions that documents carried out step by step
@@ -117,7 +119,7 @@ class Story:
         shown = word.ljust(_WIDTH)
         if self._coloured:
             shown = f"{colour}{shown}{_PLAIN}"
-        sys.stdout.write(f"{at:%H:%M}  {_short(route).ljust(self._width)}  {shown} {text}\n")
+        sys.stdout.write(f"{at:{self._time}}  {_short(route).ljust(self._width)}  {shown} {text}\n")
         sys.stdout.flush()
 
 

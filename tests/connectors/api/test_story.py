@@ -1,6 +1,7 @@
 """The story of a loop: a line for what a person would want to see happen, and no more."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -17,8 +18,8 @@ WORLD = a_world(a_route(ROUTE, arms=(LARGE, SMALL)))
 ARMS = {"incumbent": LARGE.arm.id, "candidate": SMALL.arm.id}
 
 
-def told(capsys: pytest.CaptureFixture[str], *outputs) -> list[str]:
-    story = Story(WORLD)
+def told(capsys: pytest.CaptureFixture[str], *outputs, world=WORLD) -> list[str]:
+    story = Story(world)
     for output in outputs:
         story.watch(output)
     story.close()
@@ -56,6 +57,12 @@ def decision(status: DecisionStatus, reason: str = "why"):
 )
 def test_what_happens_is_a_line_in_the_names_of_the_world(output, line, capsys) -> None:
     assert told(capsys, output) == [line]
+
+
+def test_days_are_told_where_there_are_several(capsys) -> None:
+    days = replace(WORLD, length=timedelta(days=2))
+    (line,) = told(capsys, a_finding(title="It is slow"), world=days)
+    assert line.startswith("03-03 12:00  shop/answer")
 
 
 def test_what_went_step_by_step_is_promoted(capsys) -> None:
