@@ -63,7 +63,8 @@ class Actor:
     ) -> tuple[RouteState, Outputs]:
         """Take an order or a report."""
         if isinstance(event.data, Report):
-            acting, said = hear(state.acting, event.data, tick.end_ns)
+            is_pinned = state.docket.pinned
+            acting, said = hear(state.acting, event.data, tick.end_ns, is_pinned=is_pinned)
             return replace(state, acting=acting), tuple(said)
         at, in_force = instant(tick.end_ns), _in_force(state.acting, tick.route)
         docket, answers = obey(state.docket, event, at, self._settings, in_force)
@@ -132,13 +133,12 @@ class Actor:
 
 def _in_force(acting: Acting, route: str) -> InForce:
     """Give what an order to a route can be about."""
-    rollout, document = acting.rollout, acting.document
-    is_changed = acting.is_at_rest and acting.is_promoted
+    rollout, is_changed = acting.rollout, acting.is_at_rest and acting.is_promoted
     return InForce(
         route,
         acting.revision,
         rollout.decision.id if rollout else "",
-        document.decision_id if document and is_changed else "",
+        acting.known_good[-1].decision_id if is_changed else "",
     )
 
 
@@ -150,6 +150,6 @@ def _undo(state: RouteState, at_ns: int) -> tuple[RouteState, Outputs]:
     said: Sequence[Output] = ()
     if acting.rollout is not None:
         acting, said = call_back(acting, at_ns, docket.undo)
-    elif acting.is_at_rest and not docket.stopped:
+    elif acting.is_at_rest:
         acting, said = revert(acting, at_ns, "order", docket.undo)
     return replace(state, docket=replace(docket, undo=""), acting=acting), tuple(said)

@@ -45,7 +45,8 @@ class OpenTicks:
             return
         mine = np.array([arm.route in self._routes for arm in pane.arms], np.bool_)
         if mine.any():
-            tick = max(pane.start_ns, pane.late_at_ns) // PANE_NS
+            # A partition that was not known yet may begin before what was told.
+            tick = max(pane.start_ns // PANE_NS, pane.late_at_ns // PANE_NS, self._done)
             bare = replace(pane, cell_rows=_NO_CELLS, cell_names=(), cell_sums=pane.sums[:0])
             self._open.setdefault(tick, Tally()).add(part(bare, mine))
 

@@ -71,6 +71,8 @@ def start_of(
     candidate, record = arms.get(decision.candidate), records.get(incumbent)
     if candidate is None:
         return f"{decision.candidate} is not declared any more (routes[].candidates)"
+    if candidate.id in acting.gone:
+        return f"the model of {candidate.id} is gone, as a gateway reported"
     if record is None or record.calls < RECORDED_CALLS or record.latency_p99_ms is None:
         return f"{incumbent} has not served {RECORDED_CALLS} calls lately to compare with"
     return Start(decision, candidate, arm_in(acting.document, incumbent), record)
@@ -133,10 +135,10 @@ def _changes_answers(decision: OptimizationDecision) -> bool:
 
 def _is_other_provider(incumbent: Arm, candidate: Arm) -> bool:
     """Tell whether latencies may wander apart; where nobody tells who serves, other models may."""
-    if incumbent.config.model == candidate.config.model:
-        return False
     mine, theirs = provider_of(incumbent), provider_of(candidate)
-    return not mine or mine != theirs
+    if not mine and not theirs:
+        return incumbent.config.model != candidate.config.model
+    return mine != theirs
 
 
 def _tolerated(decision: OptimizationDecision) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from optimizer.act.advancing import advance, reissue, undo
 from optimizer.act.desired import at_rest, put_back
-from optimizer.act.reverting import Undoing, look_after
+from optimizer.act.reverting import Undoing, cut_short, look_after
 from optimizer.act.rollout import Leave, Rollout
 from optimizer.decisions import (
     DecisionStatus,
@@ -149,7 +149,7 @@ def revert(
     document = put_back(before, acting.gone, acting.next_revision, at, why)
     decision = _reverting(acting.document, document, rule, why, evidence)
     document = replace(document, decision_id=decision.id)
-    said: list[Said] = [decision]
+    said: list[Said] = [*cut_short(acting.undoing, at, why), decision]
     for status in (
         DecisionStatus.VALIDATING,
         DecisionStatus.DEPLOYING,
@@ -161,7 +161,7 @@ def revert(
     undoing = Undoing(
         decision=decision, document=document, candidate=acting.document.incumbent, began_ns=at_ns
     )
-    kept = _kept((*before[:-1], document))
+    kept = _restored(before, document)
     acting = replace(acting, document=document, known_good=kept, undoing=undoing)
     return acting, [*said, document]
 
@@ -188,21 +188,29 @@ def _reverting(
     )
 
 
-def hear(acting: Acting, report: Report, at_ns: int) -> tuple[Acting, list[Said]]:
+def hear(
+    acting: Acting, report: Report, at_ns: int, *, is_pinned: bool = False
+) -> tuple[Acting, list[Said]]:
     """Take what an actuator reports.
 
     A greater revision than ours that somebody holds is never fought for: what should be in force
-    is said again above it.
+    is said again above it. A smaller one the actuator overwrites by itself.
+
+    Args:
+        acting: As it stands.
+        report: The report.
+        at_ns: When it takes effect, nanoseconds since the epoch.
+        is_pinned: A person wants what is in force to stay, whatever becomes of it.
     """
     match report.outcome:
         case ReportOutcome.MODEL_GONE:
-            return _lose(acting, report, at_ns)
+            return _lose(acting, report, at_ns, is_pinned=is_pinned)
         case ReportOutcome.FAILED if report.revision == acting.revision:
             why = f"{report.gateway or 'the gateway'} refused it: {report.detail}"
             return call_back(acting, at_ns, why, failed=True)
         case ReportOutcome.SEEN | ReportOutcome.CONFLICT if report.revision > acting.revision:
             return _rise(replace(acting, floor=max(acting.floor, report.revision)), at_ns)
-        case ReportOutcome.CONFLICT:
+        case ReportOutcome.CONFLICT if report.revision == acting.revision:
             return _rise(acting, at_ns)
         case _:
             return acting, []
@@ -217,20 +225,23 @@ def _rise(acting: Acting, at_ns: int) -> tuple[Acting, list[Said]]:
         rollout = reissue(acting.rollout, at_ns, revision)
         return replace(acting, rollout=rollout, document=rollout.document), [rollout.document]
     document = replace(acting.document, revision=revision, created_at=instant(at_ns))
-    kept = (*acting.known_good[:-1], document)
+    kept = (*acting.known_good[:-1], replace(acting.known_good[-1], revision=revision))
     undoing = acting.undoing and replace(acting.undoing, document=document)
     acting = replace(acting, document=document, known_good=kept, undoing=undoing)
     return acting, [document]
 
 
-def _lose(acting: Acting, report: Report, at_ns: int) -> tuple[Acting, list[Said]]:
+def _lose(
+    acting: Acting, report: Report, at_ns: int, *, is_pinned: bool
+) -> tuple[Acting, list[Said]]:
     """Note that an arm's model is served no more; whoever relies on it goes back."""
     acting = replace(acting, gone=tuple(sorted({*acting.gone, report.arm})))
     why = f"the model of {report.arm} is gone: {report.detail}"
     if acting.rollout is not None:
         relies = report.arm == acting.rollout.candidate.id
         return call_back(acting, at_ns, why) if relies else (acting, [])
-    if acting.document is not None and acting.document.incumbent == report.arm:
+    in_force = acting.document.incumbent if acting.document else ""
+    if in_force == report.arm and not is_pinned:
         return revert(acting, at_ns, "model_gone", why)
     return acting, []
 
@@ -239,11 +250,17 @@ def _after(acting: Acting, moved: Rollout | Undoing) -> Acting:
     """Remember what is in progress; what was kept, or put back, is good from now on."""
     before, acting = acting.known_good, replace(acting, document=moved.document)
     if isinstance(moved, Undoing):
-        known_good = _kept((*before[:-1], moved.document))
+        known_good = _restored(before, moved.document)
         return replace(acting, rollout=None, undoing=moved, known_good=known_good)
     if moved.phase is Phase.ENDED:
         return replace(acting, rollout=None, known_good=_kept((*before, moved.document)))
     return replace(acting, rollout=moved)
+
+
+def _restored(before: Sequence[Document], document: Document) -> tuple[Document, ...]:
+    """Forget what is newer than what was put back; who promoted that, and when, stays known."""
+    newest = max(n for n, one in enumerate(before) if one.incumbent == document.incumbent)
+    return (*before[:newest], replace(before[newest], revision=document.revision))
 
 
 def _kept(documents: Sequence[Document]) -> tuple[Document, ...]:

@@ -102,7 +102,7 @@ def advance(rollout: Rollout, tick: Tick, leave: Leave) -> tuple[Rollout | Undoi
         return _cool(rollout, tick, leave)
     if verdict.kind is VerdictKind.PASS and leave.widens and _has_lasted(rollout, tick.end_ns):
         return _widen(rollout, tick.end_ns, leave)
-    if _secs(rollout, tick.end_ns) >= rollout.max_step_secs:
+    if not leave.held and _secs(rollout, tick.end_ns) >= rollout.max_step_secs:
         return _give_up(rollout, tick.end_ns, leave)
     return rollout, _told(before, rollout, tick, leave)
 
@@ -141,8 +141,12 @@ def undo(
 
 
 def reissue(rollout: Rollout, at_ns: int, revision: int) -> Rollout:
-    """Say the document in force again under a higher revision; its evidence begins anew."""
-    return _enter(rollout, rollout.step, at_ns, revision)
+    """Say the document in force again under a higher revision; its evidence begins anew.
+
+    Its time does not: who takes revisions again and again must not keep a step from ending.
+    """
+    anew = _enter(rollout, rollout.step, at_ns, revision)
+    return replace(anew, began_ns=rollout.began_ns)
 
 
 def _enter(rollout: Rollout, step: int, at_ns: int, revision: int) -> Rollout:
@@ -230,6 +234,8 @@ def _give_up(rollout: Rollout, at_ns: int, leave: Leave) -> tuple[Undoing, list[
     verdict = rollout.verdict
     failed = verdict.reason in UNSEEN
     what = "not in force" if failed else "cannot be shown at this traffic"
+    if verdict.kind is VerdictKind.PASS:
+        what = "less is allowed now than when it began"
     why = f"{what}: {verdict.detail or verdict.reason}"
     return undo(rollout, at_ns, leave, why, failed=failed)
 

@@ -29,7 +29,7 @@ def breach(acting: Acting, findings: Iterable[OpenFinding], at: datetime) -> Ope
     document = acting.document
     if document is None or not acting.is_at_rest or not acting.is_promoted:
         return None
-    if at - document.created_at > ON_PROBATION:
+    if at - acting.known_good[-1].created_at > ON_PROBATION:
         return None
     for finding in findings:
         is_bad = finding.rule in RULES and finding.severity.rank >= Severity.ERROR.rank

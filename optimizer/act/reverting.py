@@ -10,6 +10,7 @@ from optimizer.decisions import (
     DecisionStatus,
     OptimizationDecision,
     complete,
+    transition,
 )
 from optimizer.documents import Document
 from optimizer.findings import Finding, FindingStatus, Magnitude, Severity, finding_id
@@ -18,6 +19,9 @@ from optimizer.rollouts import Phase, RolloutProgress
 from optimizer.summaries import instant
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from optimizer.rollouts import Rows, Tick
 
 SECOND_NS = 1_000_000_000
@@ -37,8 +41,8 @@ class Undoing:
         candidate: The arm that should serve no more.
         began_ns: Since when.
         told: What was told last of the rollout; None when there was none.
-        settled_calls: Calls of the arm that was put back.
-        stray_ns: When the candidate was last seen to serve; -1 for never.
+        settled_calls: Calls of the arm that was put back, by the document that put it back.
+        stray_ns: When the candidate, or an older document, was last seen to serve; -1 for never.
         told_ns: When it was said that the candidate still serves; -1 for never.
     """
 
@@ -62,11 +66,14 @@ def look_after(undone: Undoing, tick: Tick) -> tuple[Undoing | None, list[Said]]
         What is known now, None when it is seen to be undone or nobody calls any more; and what
         to say.
     """
-    strays = _calls(tick.rows, undone.candidate)
+    strays = _calls(tick.rows, lambda arm, _: arm == undone.candidate)
+    # A candidate with few slots is quiet for a while also where nobody follows what was put back.
+    outdated = _calls(tick.rows, lambda _, revision: 0 < revision < undone.document.revision)
+    settled = (undone.document.incumbent, undone.document.revision)
     undone = replace(
         undone,
-        settled_calls=undone.settled_calls + _calls(tick.rows, undone.document.incumbent),
-        stray_ns=tick.end_ns if strays else undone.stray_ns,
+        settled_calls=undone.settled_calls + _calls(tick.rows, lambda *name: name == settled),
+        stray_ns=tick.end_ns if strays or outdated else undone.stray_ns,
     )
     since_ns = max(undone.stray_ns, undone.began_ns)
     waited_ns = tick.end_ns - undone.began_ns
@@ -78,6 +85,18 @@ def look_after(undone: Undoing, tick: Tick) -> tuple[Undoing | None, list[Said]]
         undone = replace(undone, told_ns=tick.end_ns)
         return undone, [_not_seen(undone, tick)]
     return undone, []
+
+
+def cut_short(undone: Undoing | None, at: datetime, why: str) -> list[Said]:
+    """End what was undone where something else has to be put back before that was seen."""
+    if undone is None:
+        return []
+    said: list[Said] = []
+    if undone.decision.status is DecisionStatus.MONITORING:
+        said.append(transition(undone.decision, DecisionStatus.ROLLED_BACK, at, why))
+    if undone.told is not None:
+        said.append(replace(undone.told, at=at, phase=Phase.ENDED))
+    return said
 
 
 def _ended(undone: Undoing, tick: Tick) -> list[Said]:
@@ -96,10 +115,11 @@ def _ended(undone: Undoing, tick: Tick) -> list[Said]:
     return said
 
 
-def _calls(rows: Rows | None, arm: str) -> int:
+def _calls(rows: Rows | None, is_mine: Callable[[str, int], bool]) -> int:
+    """Count the calls of some arms and revisions."""
     if rows is None:
         return 0
-    mine = [row for row, (name, _) in enumerate(rows.names) if name == arm]
+    mine = [row for row, name in enumerate(rows.names) if is_mine(*name)]
     return int(rows.sums[mine, AT["calls"]].sum())
 
 
