@@ -66,7 +66,8 @@ def planning(options: argparse.Namespace) -> int:
     with closing(open_store(*database_of(options))) as store:
         rows = store.scan("windows", prefix=f"{options.route}|", limit=_MOST)
         windows = [from_json(WindowSummary, row.value) for row in rows]
-    told = planned(_newest(windows, options.route, route), route, options.candidate, settings)
+    window, calls = _newest(windows, options.route, route)
+    told = planned(window, calls, route, options.candidate, settings)
     if options.output == "json":
         written = to_json({"type": "plan", **plain(told)}).decode() + "\n"
     else:
@@ -76,12 +77,17 @@ def planning(options: argparse.Namespace) -> int:
 
 
 def planned(
-    window: WindowSummary, route: RouteSettings | None, wanted: str, settings: Settings
+    window: WindowSummary,
+    calls: int,
+    route: RouteSettings | None,
+    wanted: str,
+    settings: Settings,
 ) -> Plan:
     """Plan a rollout.
 
     Args:
         window: What the incumbent did lately.
+        calls: All calls of the route in that window, whatever arm served them.
         route: The route as declared; None when it is not.
         wanted: Beginning of the candidate's id, or its model; `""` for the first declared one.
         settings: All settings.
@@ -95,14 +101,15 @@ def planned(
     least = PROFILES[settings.decisions.risk_profile].least_step_secs
     if settings.rollout.least_step_secs is not None:
         least = (settings.rollout.least_step_secs,) * len(terms.ladder)
-    steps = plan(terms, _traffic(window), tuple(secs / 60 for secs in least))
+    traffic = _traffic(window, calls)
+    steps = plan(terms, traffic, tuple(secs / 60 for secs in least))
     most = settings.rollout.max_step_secs / 60
     return Plan(
         route=window.route,
         incumbent=window.arm,
         candidate=candidate.id if candidate else "",
         window=window,
-        calls_per_hour=60 * _traffic(window).calls_per_minute,
+        calls_per_hour=60 * traffic.calls_per_minute,
         alpha=terms.alpha,
         max_step_minutes=most,
         steps=steps,
@@ -112,14 +119,20 @@ def planned(
 
 def _newest(
     windows: list[WindowSummary], route: str, declared: RouteSettings | None
-) -> WindowSummary:
-    """Give the longest window of the arm in force: the declared one, else the busiest."""
+) -> tuple[WindowSummary, int]:
+    """Give the longest newest window of the arm in force, and all calls of the route in it.
+
+    That arm is the declared one, else the busiest.
+    """
     arm = declared.incumbent.id if declared and declared.incumbent else ""
     for kind in _LONGEST_FIRST:
-        told = [each for each in windows if each.kind is kind and each.calls]
+        of_kind = [each for each in windows if each.kind is kind and each.calls]
+        end = max((each.end for each in of_kind), default=None)
+        told = [each for each in of_kind if each.end == end]
         mine = [each for each in told if each.arm == arm] or told
         if mine:
-            return max(mine, key=lambda each: (each.calls, each.arm, each.revision))
+            chosen = max(mine, key=lambda each: (each.calls, each.arm, each.revision))
+            return chosen, sum(each.calls for each in told)
     raise NotFound(f"no window of {route!r} is known: see `llm-optimizer run` or `replay --out`")
 
 
@@ -169,7 +182,7 @@ def _is_other_provider(incumbent: Arm | None, candidate: Arm | None) -> bool:
     return not mine or mine != theirs
 
 
-def _traffic(window: WindowSummary) -> Traffic:
+def _traffic(window: WindowSummary, all_calls: int) -> Traffic:
     minutes = (window.end - window.start).total_seconds() / 60
     calls, good = window.calls, max(window.calls - window.errors, 0)
     spreads: Mapping[str, Spread] = {
@@ -180,7 +193,7 @@ def _traffic(window: WindowSummary) -> Traffic:
         "quality": Spread(sd=window.score_sd, told=window.scores / calls),
     }
     return Traffic(
-        calls_per_minute=calls / minutes, spreads=spreads, error_rate=window.errors / calls
+        calls_per_minute=all_calls / minutes, spreads=spreads, error_rate=window.errors / calls
     )
 
 

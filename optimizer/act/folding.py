@@ -95,7 +95,8 @@ def fold(rows: Rows | None, sight: Sight) -> Folded:
         minute.trials[0, :, place] = rows.sums[now, AT["calls"]].sum(), slow[now, 0].sum()
         minute.hits[0, :, place] = rows.sums[now, AT["errors"]].sum(), slow[now, 1].sum()
         instant.stamped[0, place] = minute.trials[0, 0, place]
-    _add_slots(minute, instant, rows, (arm, revision), sight)
+    _add_strays(instant, rows, (arm, revision), sight)
+    _add_slots(minute, rows, revision == sight.revision)
     return Folded(instant, minute)
 
 
@@ -132,27 +133,23 @@ def _add_means(minute: Minute, place: int, step: Ints, scored: Ints) -> None:
         into[0, _QUALITY, place] = (scored[columns] * unit)[_QUALITY]
 
 
-def _add_slots(
-    minute: Minute, instant: Instant, rows: Rows, of_row: tuple[Ints, Ints], sight: Sight
-) -> None:
-    """Add the slots of the step's calls, and calls that are where they should not be."""
-    line_row, slot = rows.slots[:, 0], rows.slots[:, 1]
-    arm, revision = of_row[0][line_row], of_row[1][line_row]
-    now = revision == sight.revision
+def _add_strays(instant: Instant, rows: Rows, of_row: tuple[Ints, Ints], sight: Sight) -> None:
+    """Add calls that are where the document does not send them, and those that could be told."""
+    arm, revision = of_row[0][rows.slots[:, 0]], of_row[1][rows.slots[:, 0]]
     calls = rows.slot_sums[:, _SLOT["calls"]]
-    instant.seen[0] = rows.sums[:, AT["calls"]].sum()
-    misplaced = arm != np.where(slot < sight.owned, 0, 1)
+    now = revision == sight.revision
+    misplaced = arm != np.where(rows.slots[:, 1] < sight.owned, 0, 1)
     old = rows.sums[of_row[1] < sight.revision, AT["calls"]].sum()
+    instant.seen[0] = rows.sums[:, AT["calls"]].sum()
     instant.strays[0] = calls[now & misplaced].sum() + old * sight.old_are_strays
     instant.slotted[0] = calls[now].sum()
-    counts = np.stack(
-        (
-            calls,
-            calls - rows.slot_sums[:, _SLOT["errors"]],
-            rows.slot_sums[:, _SLOT["billed"]],
-            rows.slot_sums[:, _SLOT["scores"]],
-        ),
-        axis=1,
-    )
-    np.add.at(minute.slot_calls[0], slot[now], counts[now])
-    np.add.at(minute.slot_total[0], slot[now], (rows.slot_sums[:, _SLOT_TOTAL] * _SLOT_UNIT)[now])
+
+
+def _add_slots(minute: Minute, rows: Rows, is_step: Bools) -> None:
+    """Add the slots of the step's calls, in the order of `SLOT_KINDS`."""
+    mine = is_step[rows.slots[:, 0]]
+    slot, sums = rows.slots[mine, 1], rows.slot_sums[mine]
+    calls, errors = sums[:, _SLOT["calls"]], sums[:, _SLOT["errors"]]
+    kinds = (calls, calls - errors, sums[:, _SLOT["billed"]], sums[:, _SLOT["scores"]])
+    np.add.at(minute.slot_calls[0], slot, np.stack(kinds, axis=1))
+    np.add.at(minute.slot_total[0], slot, sums[:, _SLOT_TOTAL] * _SLOT_UNIT)

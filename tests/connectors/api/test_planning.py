@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from connectors.codecs import to_json
 from connectors.stores.sqlite import SqliteStore
 from optimizer.ports import Row
-from optimizer.windows import WindowKind
+from optimizer.windows import WindowKind, WindowSummary
 from tests.builders import ROUTE, a_summary
 from tests.connectors.api.shell import Shell
 
@@ -26,10 +28,17 @@ routes:
 def stored(folder: Path, **lately: object) -> Path:
     """A database that knows an hour of the route: 3,600 calls, 2 % failed, one in five scored."""
     hour = a_summary(**{"kind": WindowKind.HOUR, "errors": 72, "billed": 3528, **lately})
-    path = folder / "views.db"
+    return keeping(folder / "views.db", hour)
+
+
+def keeping(path: Path, *windows: WindowSummary) -> Path:
+    """Put windows into a database, as the job does."""
+    rows = [
+        Row(f"{one.route}|{one.arm}|{one.revision}|{one.kind}", one.end.isoformat(), to_json(one))
+        for one in windows
+    ]
     with closing(SqliteStore(path, 1.0)) as store:
-        key = f"{hour.route}|{hour.arm}|0|1h"
-        store.put("windows", [Row(key, hour.end.isoformat(), to_json(hour))])
+        store.put("windows", rows)
     return path
 
 
@@ -73,6 +82,16 @@ def test_what_is_never_scored_cannot_be_shown(shell: Shell, tmp_path: Path) -> N
 def test_little_traffic_is_told_to_prove_nothing_in_time(shell: Shell, tmp_path: Path) -> None:
     plan = told(shell, stored(tmp_path, calls=20, errors=0, billed=20))
     assert any("not within 24 h at 5.0%" in each for each in plan["impossible"])
+
+
+def test_all_calls_of_the_route_are_its_traffic_and_old_windows_none(
+    shell: Shell, tmp_path: Path
+) -> None:
+    hour = a_summary(kind=WindowKind.HOUR, calls=3000)
+    other = replace(hour, arm="other", calls=600)
+    gone = replace(hour, arm="gone", calls=9000, end=hour.end - timedelta(hours=3))
+    plan = told(shell, keeping(tmp_path / "views.db", hour, other, gone))
+    assert (plan["calls_per_hour"], plan["incumbent"]) == (3600, hour.arm)
 
 
 def test_the_plan_is_read_as_tables(shell: Shell, tmp_path: Path) -> None:
