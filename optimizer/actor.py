@@ -88,7 +88,8 @@ class Actor:
 
     def _found(self, acting: Acting, route: str, at_ns: int) -> tuple[Acting, Outputs]:
         """Write the first document of a route that may be acted on."""
-        arm = self._route(route).incumbent
+        listed = self._route(route)
+        arm = listed.incumbent if listed.candidates else None
         may_act = reaches(most_autonomy(self._settings), Autonomy.APPROVE)
         if acting.document is not None or arm is None or not may_act:
             return acting, ()

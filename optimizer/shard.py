@@ -121,7 +121,10 @@ class Shard:
         orders = self._directory.orders.of(route) if state is None else ()
         if not orders:
             return state
-        return self._controller.tick(None, Tick(route=route, end_ns=end_ns, events=orders))[0]
+        begun, _ = self._controller.tick(None, Tick(route=route, end_ns=end_ns, events=orders))
+        return RouteState(
+            docket=begun.docket
+        )  # the orders were answered; what else was said is not
 
     def _step(self, route: str, state: RouteState, outputs: Iterable[Output]) -> Iterable[Output]:
         """Keep a route's new state; what alone an alert or an order made known is let go."""

@@ -98,12 +98,12 @@ class ShareNeed:
         return replace(self, known=self.known + gained)
 
     def minutes_left(self, course: Course) -> float:
-        """Give the minutes until a candidate with its rate is shown; may be infinite."""
-        left = self.level - self.known
+        """Give the minutes until a candidate with its rate is shown; infinity beyond a year."""
+        left = max(self.level - self.known, 0.0)
         gain = self._gain(course) * course.calls_per_minute
-        if left <= 0:
+        if not left:
             return 0.0
-        return left / gain if gain > 0 else math.inf
+        return left / gain if left < gain * _MOST_MINUTES else math.inf
 
     def _gain(self, course: Course) -> float:
         """Give what a call of the route adds on average."""

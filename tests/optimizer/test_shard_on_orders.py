@@ -7,8 +7,9 @@ import pytest
 
 from connectors.vaults.memory import MemoryVault
 from optimizer.controller import Controller
+from optimizer.documents import Document
 from optimizer.events import OrderAction, nanoseconds
-from optimizer.findings import finding_id
+from optimizer.findings import Finding, finding_id
 from optimizer.inbox import Directory
 from optimizer.observe import hearing
 from optimizer.panes import FINAL_NS, PANE_NS, Mark
@@ -16,6 +17,7 @@ from optimizer.settings import validate
 from optimizer.shard import Shard
 from optimizer.summaries import instant
 from tests.builders import ROUTE, START, PriceList, an_alert, an_order, minutes_later
+from tests.rollout_life import GIVEN, given
 
 OTHER = "rival/shop/answer"
 SECOND = timedelta(seconds=1)
@@ -25,8 +27,8 @@ def at_ns(minute):
     return nanoseconds(minutes_later(minute))
 
 
-def a_shard(*declared, vault=None):
-    controller = Controller(validate({}), PriceList())
+def a_shard(*declared, vault=None, settings=None):
+    controller = Controller(settings or validate({}), PriceList())
     directory = Directory("shard-0", declared, shards=1)
     vault = vault or MemoryVault()
     return Shard("shard-0", controller, lambda _: 5000.0, ("p",), vault, directory=directory)
@@ -83,6 +85,22 @@ def test_all_routes_that_are_known_or_declared_are_stopped_and_those_that_come_l
     shard.take(seen("newer/shop/answer", 20))
     shard.take(mark(21))
     assert stopped(shard) == []
+
+
+@pytest.mark.parametrize("route", [ROUTE, "acme/shop/*", "*"])
+def test_what_an_order_leads_to_before_any_traffic_is_told(route):
+    shard = a_shard(ROUTE, settings=given())
+    shard.take(order("pause", route, came=1))
+    told = [one for one in shard.take(mark(2)) if isinstance(one, Document)]
+    assert told == [shard.routes[ROUTE].acting.document]
+    assert shard.routes[ROUTE].docket.paused
+
+
+def test_a_route_that_nothing_else_could_serve_gets_no_document_by_an_order():
+    alone = {"route": ROUTE, "incumbent": {"model": "gpt-4o"}}
+    shard = a_shard(ROUTE, settings=validate(GIVEN | {"routes": [alone]}))
+    shard.take(order("pause", came=1))
+    assert [type(one) for one in shard.take(mark(2))] == [Finding]
 
 
 def test_a_route_that_was_started_while_all_others_are_stopped_stays_so():

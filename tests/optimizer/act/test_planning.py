@@ -84,3 +84,14 @@ def test_what_cannot_be_shown_takes_for_ever(need):
 def test_what_is_shown_takes_no_time():
     need = ShareNeed(level=3.0, margin=0.02, rates=(0.02, 0.02), known=4.0)
     assert need.minutes_left(COURSE) == 0
+
+
+def test_what_would_take_longer_than_a_year_is_said_to_take_for_ever():
+    course, year = Course(calls_per_minute=1.0, share=0.05), 60 * 24 * 365.0
+    slow, fast = 0.04, 0.02  # the gain passes through 0 between them
+    for _ in range(60):
+        rate = (slow + fast) / 2
+        needed = ShareNeed(level=3.0, margin=0.02, rates=(rate, 0.02)).minutes_left(course)
+        slow, fast = (rate, fast) if math.isinf(needed) else (slow, rate)
+        assert math.isinf(needed) or needed <= year
+    assert 0.02 < fast < 0.04
