@@ -79,6 +79,9 @@ def surely_exceed(
     return exceeds
 
 
+_MOST_EXACT = 2000  # trials whose whole numbers of ways are still cheap to work out
+
+
 def chance_of_so_many(hits: float, trials: float, other_hits: float, other_trials: float) -> float:
     """Give the chance of at least so many hits of all hits, when both shares are equal.
 
@@ -92,5 +95,23 @@ def chance_of_so_many(hits: float, trials: float, other_hits: float, other_trial
     """
     mine, others, all_hits = int(trials), int(other_trials), int(hits + other_hits)
     ways = range(int(hits), min(mine, all_hits) + 1)
+    if mine + others > _MOST_EXACT:
+        return _chance_by_logs(ways, mine, others, all_hits)
     reached = sum(math.comb(mine, each) * math.comb(others, all_hits - each) for each in ways)
     return reached / math.comb(mine + others, all_hits)
+
+
+def _chance_by_logs(ways: range, mine: int, others: int, all_hits: int) -> float:
+    """Give the chance that the hits of `mine` trials are one of `ways`, to ten digits."""
+    import numpy as np  # noqa: PLC0415 - small counts need no arrays
+    from scipy.special import gammaln  # noqa: PLC0415 - heavy, and most minutes never need it
+
+    def log_choose(n: int, k: NDArray[np.int64]) -> NDArray[np.float64]:
+        inside = (k >= 0) & (k <= n)
+        k = np.where(inside, k, 0)
+        choices: NDArray[np.float64] = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+        return np.where(inside, choices, -np.inf)
+
+    each = np.arange(ways.start, ways.stop)
+    logs = log_choose(mine, each) + log_choose(others, all_hits - each)
+    return float(np.exp(logs - log_choose(mine + others, np.array([all_hits]))).sum())

@@ -68,7 +68,9 @@ def test_many_shares_at_once_are_told_what_each_is_told_alone():
 
 
 @pytest.mark.parametrize(
-    "counts", [(4, 5, 0, 5), (5, 10, 2, 90), (0, 7, 3, 9), (50, 50, 0, 1), (3, 3, 0, 0)], ids=str
+    "counts",
+    [(4, 5, 0, 5), (5, 10, 2, 90), (0, 7, 3, 9), (50, 50, 0, 1), (3, 3, 0, 0), (60, 900, 90, 1500)],
+    ids=str,
 )
 def test_so_many_of_all_hits_are_as_rare_as_the_exact_test_says(counts):
     hits, trials, other_hits, other_trials = counts
