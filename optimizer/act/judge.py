@@ -22,7 +22,7 @@ from optimizer.rollouts import Verdict
 if TYPE_CHECKING:
     from optimizer.rollouts import Tick
 
-_VERSION = 1
+_VERSION = 2
 
 
 class Judge:
@@ -126,7 +126,9 @@ class Judge:
         """
         version, terms, numbers, said, arrays = msgspec.msgpack.decode(dumped)
         if version != _VERSION:
-            raise ValueError(f"evidence of a rollout has version {version}: only 1 is known")
+            raise ValueError(
+                f"evidence of a rollout has version {version}: only {_VERSION} is known"
+            )
         judge = cls(msgspec.convert(terms, Terms))
         judge._minute_end_ns, judge._slots, judge._began_ns, revisions = numbers
         judge._revisions = tuple(revisions)

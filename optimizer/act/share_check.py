@@ -25,6 +25,8 @@ LEAST_STRAY_SHARE = 0.01
 _RISK = 0.001
 _LEAST_SLOTTED = 0.99
 _RESTART_TICKS = 360  # an hour: replicas that fall behind later stand out again
+# Were one call in a hundred still a stray, so many in a row would miss all of them once in 20,000.
+_BACK_CALLS = 1000
 
 
 @dataclass
@@ -32,12 +34,14 @@ class ShareCheck:
     """What calls since the last restart say of where they went.
 
     With stamped slots it is bookkeeping: a call whose slot belongs to another arm, or that follows
-    an older document, is a stray. Without them calls that are assigned one by one must come at the
-    commanded share. Anything else stays unverified.
+    an older document, is a stray; when there have been none for long, traffic is back from where it
+    was while a document could not be brought to it. Without slots, calls that are assigned one by
+    one must come at the commanded share. Anything else stays unverified.
 
     Attributes:
         seen: (n,) calls.
         strays: (n,) strays among them.
+        clean: (n,) calls since the last tick with a stray.
         stamped: (n, 2) calls of the step's revision since the step began.
         slotted: (n,) those with a slot.
         ratios: (n, factors) log likelihood ratios of wrong shares.
@@ -46,6 +50,7 @@ class ShareCheck:
 
     seen: Floats
     strays: Floats
+    clean: Floats
     stamped: Floats
     slotted: Floats
     ratios: Floats
@@ -54,13 +59,14 @@ class ShareCheck:
     @classmethod
     def empty(cls, n: int) -> ShareCheck:
         """Begin with nothing seen, for n rollouts."""
-        seen, strays, slotted = np.zeros((3, n))
+        seen, strays, clean, slotted = np.zeros((4, n))
         ratios = np.zeros((n, len(FACTORS)))
-        return cls(seen, strays, np.zeros((n, 2)), slotted, ratios, np.zeros(n, np.int64))
+        return cls(seen, strays, clean, np.zeros((n, 2)), slotted, ratios, np.zeros(n, np.int64))
 
     def begin_step(self, mine: Bools) -> None:
         """Begin anew where `mine` (n,)."""
-        for sums in (self.seen, self.strays, self.stamped, self.slotted, self.ratios, self.ticks):
+        self._forget(mine)
+        for sums in (self.stamped, self.slotted, self.ratios, self.ticks):
             sums[mine] = 0
 
     def add(self, instant: Instant, slots: Ints, settled: Bools, even: Bools) -> None:
@@ -73,8 +79,7 @@ class ShareCheck:
             even: (n,) where no arm lacks calls any more because its calls take longer.
         """
         self._restart(self.ticks % _RESTART_TICKS == 0)
-        self.seen += instant.seen * settled
-        self.strays += instant.strays * settled
+        self._count(instant.seen * settled, instant.strays * settled)
         self.stamped += instant.stamped
         self.slotted += instant.slotted
         share = np.clip(slots / SLOTS, 1 / SLOTS, 1 - 1 / SLOTS)
@@ -84,9 +89,19 @@ class ShareCheck:
 
     def _restart(self, mine: Bools) -> None:
         if mine.any():
-            self.seen[mine] = 0
-            self.strays[mine] = 0
+            self._forget(mine)
             self.ratios[mine] = 0
+
+    def _count(self, seen: Floats, strays: Floats) -> None:
+        """Count strays; those before a long run of calls without one are forgotten."""
+        self.clean = np.where(strays > 0, 0.0, self.clean + seen)
+        self.seen += seen
+        self.strays += strays
+        self._forget(self.clean >= _BACK_CALLS)
+
+    def _forget(self, mine: Bools) -> None:
+        for sums in (self.seen, self.strays, self.clean):
+            sums[mine] = 0
 
     def is_slotted(self) -> Bools:
         """Tell (n,) where calls carry slots."""

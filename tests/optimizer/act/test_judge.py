@@ -46,6 +46,16 @@ def test_traffic_on_an_older_document_is_invalid():
     assert (verdict.kind, verdict.reason) == (VerdictKind.INVALID, "share_mismatch")
 
 
+def test_a_step_whose_document_came_late_is_judged_from_then_on():
+    judge, world = a_judge(), World(13, calls=100)
+    for _ in range(30):  # five minutes in which nobody brought the document to the traffic
+        verdict = judge.take(world.tick(10, 6, stale=1.0))
+    assert verdict.reason == "share_mismatch"
+    reasons = [judge.take(world.tick(10, 7)).reason for _ in range(60)]
+    assert "share_mismatch" not in reasons[11:]
+    assert "passed" in reasons
+
+
 def test_a_candidate_that_hangs_fails():
     verdict = judged(a_judge(), World(5, hanging=1.0), HOURS, 10, 7)
     assert (verdict.kind, verdict.reason) == (VerdictKind.FAIL, "hang")

@@ -56,6 +56,30 @@ def test_replicas_that_fall_behind_later_stand_out_again():
     assert check.is_mismatched(Unit.USER)[0]
 
 
+def test_traffic_that_came_back_is_no_mismatch_any_more():
+    check = after(50, 0.25, slotted=True, strays=60)
+    for clean_ticks in range(1, 18):
+        instant = empty_instant(1)
+        instant.seen[0] = 60
+        check.add(instant, SLOTS, ALL, ALL)
+        assert check.is_mismatched(Unit.USER)[0] == (clean_ticks < 17)  # 1,020 calls
+
+
+@pytest.mark.parametrize("share", [0.0125, 0.05])
+def test_few_strays_among_many_calls_are_not_forgotten(share):
+    chance, check = np.random.default_rng(5), ShareCheck.empty(400)
+    everywhere = np.ones(400, np.bool_)
+    mismatched = np.zeros(400)
+    for _ in range(300):
+        instant = empty_instant(400)
+        instant.seen[:] = 60
+        instant.strays[:] = chance.binomial(60, share, 400)
+        check.add(instant, np.full(400, 10), everywhere, everywhere)
+        mismatched += check.is_mismatched(Unit.USER)
+    assert (mismatched > 0).all()
+    assert mismatched.mean() > (270 if share > 0.02 else 150)
+
+
 def test_one_stray_in_a_hundred_is_let_pass():
     assert not after(30, 0.25, slotted=True, strays=0.6).is_mismatched(Unit.USER)[0]
     assert after(30, 0.25, slotted=True, strays=0.7).is_mismatched(Unit.USER)[0]
