@@ -172,9 +172,27 @@ def test_few_strays_among_many_calls_are_let_pass():
     assert trials.outcomes()[0][0] != Outcome.SHARE_MISMATCH
 
 
-def test_a_sure_harm_is_told_even_while_both_arms_are_bad():
-    order = [Outcome.HARD_LIMIT, Outcome.SHARE_MISMATCH, Outcome.HANG, Outcome.HARM]
-    assert sorted([*order, Outcome.COMMON_CAUSE, Outcome.PASSED])[:4] == order
+@pytest.mark.parametrize(
+    ("held", "outcome"),
+    [
+        ({"harmed", "shared"}, Outcome.HARM),
+        ({"shared", "passed"}, Outcome.COMMON_CAUSE),
+        ({"alone", "harmed"}, Outcome.HARD_LIMIT),
+        ({"scarce", "harmed"}, Outcome.HANG),
+        ({"passed"}, Outcome.PASSED),
+        ({"passed", "suspect"}, Outcome.OPEN),
+    ],
+    ids=str,
+)
+def test_of_several_findings_the_gravest_is_told(held, outcome):
+    trials = Trials.begin(terms(), ROLLOUTS)
+    trials.begin_step(100, 190)
+    Traffic(14).play(trials, 5)
+    trials.harmed[:], trials.passed[:] = "harmed" in held, "passed" in held
+    trials.finished[:], trials.completed.scarce[:] = True, "scarce" in held
+    trials.breaches.alone[:], trials.breaches.shared[:] = "alone" in held, "shared" in held
+    trials.breaches.suspect[:] = "suspect" in held
+    assert set(trials.outcomes()[0].tolist()) == {outcome}
 
 
 def test_a_step_begun_again_keeps_what_was_proved():

@@ -52,11 +52,11 @@ def test_slots_half_as_full_are_found(owned, calls):
 @pytest.mark.parametrize("spread", [0.0, 1.0, 3.0])
 def test_however_heavy_traffic_is_it_errs_no_more_often_than_stated(owned, spread):
     chance = np.random.default_rng(5)
-    rates = chance.lognormal(0, spread, (3000, SLOTS))
+    rates = chance.lognormal(0, spread, (1200, SLOTS))
     values = chance.poisson(3 * rates).astype(float)
-    found = chance_of_so_little(values, chosen(owned, 3000))
+    found = chance_of_so_little(values, chosen(owned, 1200))
     for risk in (0.01, 0.05):
-        assert (found < risk).mean() <= risk + 3 * np.sqrt(risk / 3000)
+        assert (found < risk).mean() <= risk + 3 * np.sqrt(risk / 1200)
 
 
 def test_nothing_held_is_no_sign():
