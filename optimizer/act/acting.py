@@ -238,12 +238,20 @@ def _lose(
     acting = replace(acting, gone=tuple(sorted({*acting.gone, report.arm})))
     why = f"the model of {report.arm} is gone: {report.detail}"
     if acting.rollout is not None:
-        relies = report.arm == acting.rollout.candidate.id
-        return call_back(acting, at_ns, why) if relies else (acting, [])
+        return call_back(acting, at_ns, why) if _relies(acting, report.arm) else (acting, [])
     in_force = acting.document.incumbent if acting.document else ""
     if in_force == report.arm and not is_pinned:
         return revert(acting, at_ns, "model_gone", why)
     return acting, []
+
+
+def _relies(acting: Acting, arm: str) -> bool:
+    """Tell whether a rollout cannot go on without an arm, and there is what to go back to."""
+    rollout = acting.rollout
+    if rollout is None or arm == rollout.candidate.id:
+        return rollout is not None
+    served = any(one.incumbent not in acting.gone for one in acting.known_good)
+    return rollout.phase is Phase.ROLLING_OUT and served
 
 
 def _after(acting: Acting, moved: Rollout | Undoing) -> Acting:

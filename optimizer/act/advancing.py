@@ -102,7 +102,7 @@ def advance(rollout: Rollout, tick: Tick, leave: Leave) -> tuple[Rollout | Undoi
         return _cool(rollout, tick, leave)
     if verdict.kind is VerdictKind.PASS and leave.widens and _has_lasted(rollout, tick.end_ns):
         return _widen(rollout, tick.end_ns, leave)
-    if not leave.held and _secs(rollout, tick.end_ns) >= rollout.max_step_secs:
+    if not leave.held and _is_out_of_time(rollout, tick.end_ns):
         return _give_up(rollout, tick.end_ns, leave)
     return rollout, _told(before, rollout, tick, leave)
 
@@ -251,6 +251,11 @@ def _told(before: Rollout, rollout: Rollout, tick: Tick, leave: Leave) -> list[S
 
 def _secs(rollout: Rollout, at_ns: int) -> float:
     return (at_ns - rollout.began_ns) / SECOND_NS
+
+
+def _is_out_of_time(rollout: Rollout, at_ns: int) -> bool:
+    """Tell whether a step took as long as it may; never before it has lasted."""
+    return _has_lasted(rollout, at_ns) and _secs(rollout, at_ns) >= rollout.max_step_secs
 
 
 def _has_lasted(rollout: Rollout, at_ns: int) -> bool:

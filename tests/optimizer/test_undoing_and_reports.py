@@ -15,6 +15,7 @@ from optimizer.documents import Document
 from optimizer.events import OrderAction, Report, ReportOutcome
 from optimizer.findings import Finding
 from optimizer.models import Arm, ModelConfig
+from optimizer.settings import validate
 from optimizer.starting import _is_other_provider
 from tests.builders import (
     ROUTE,
@@ -25,7 +26,8 @@ from tests.builders import (
     an_observation,
     an_order,
 )
-from tests.rollout_life import NEW, OLD, PENDING, Life, given
+from tests.rollout_life import GIVEN, NEW, OLD, PENDING, Life, given
+from tests.rollout_traffic import Behaviour
 
 S = DecisionStatus
 
@@ -184,3 +186,32 @@ def test_what_is_put_back_and_gone_gives_way_and_no_decision_is_left_open():
 def test_one_model_of_two_providers_may_wander_apart(old, new, other):
     arms = [Arm(config=ModelConfig(model="gpt-4o", extra_params=each)) for each in (old, new)]
     assert _is_other_provider(*arms) is other
+
+
+def test_a_rollout_whose_control_is_gone_gives_way_to_what_was_good_before_it():
+    life = promoted()
+    third = Arm(config=ModelConfig(model="gpt-4o", temperature=0.2))
+    routes = [{**GIVEN["routes"][0], "candidates": [{"model": "gpt-4o", "temperature": 0.2}]}]
+    life.controller = Controller(validate(GIVEN | {"routes": routes}), PriceList())
+    life.traffic.arms[third.id] = Behaviour()
+    records = dict(life.state.records, **{NEW.id: life.state.records[OLD.id]})
+    pending = replace(PENDING, id="third", incumbent=NEW.id, candidate=third.id)
+    life.state = replace(life.state, records=records, docket=Docket(pending=pending))
+    life.minutes(2)
+    assert life.of(Document)[-1].leased
+    life.minutes(1, a_report(outcome=ReportOutcome.MODEL_GONE, revision=7, arm=NEW.id))
+    assert life.of(Document)[-1].incumbent == OLD.id
+
+
+def test_a_rollout_goes_on_where_its_control_is_gone_and_nothing_else_was_good():
+    life = Life(given())
+    life.minutes(2)
+    life.minutes(1 / 6, a_report(outcome=ReportOutcome.MODEL_GONE, revision=2, arm=OLD.id))
+    assert life.shares[:2] == [0, 10]
+    assert 0 not in life.shares[1:]
+
+
+def test_a_step_is_not_given_up_before_its_least_time():
+    life = Life(given(least_step_secs=1200, max_step_secs=600))
+    life.minutes(22)
+    assert life.shares == [0, 10, 50]
