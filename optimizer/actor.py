@@ -113,7 +113,9 @@ class Actor:
             return replace(docket, approved=""), replace(acting, waits=told), waits
         rollout, said = rollout_of(start, acting, self._settings, at_ns)
         docket = replace(docket, pending=None, priority=0, approved="")
-        return docket, started(acting, rollout), tuple(said)
+        excused = {one.rule for one in state.findings.open if one.arm == decision.incumbent}
+        excused.add(decision.rule)
+        return docket, started(acting, rollout, tuple(sorted(excused))), tuple(said)
 
     def guard(self, state: RouteState, route: str, at: datetime) -> tuple[RouteState, Outputs]:
         """Undo what was promoted lately and breaks a limit since."""

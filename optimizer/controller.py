@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from optimizer.act.acting import resting
 from optimizer.actor import Actor
 from optimizer.decide import STRATEGIES
 from optimizer.decide.autonomy import most_autonomy, reaches
@@ -183,6 +184,7 @@ class Controller:
             findings=state.findings.open,
             alerts=tuple(f"{one.source}:{one.id}" for one in state.alerts),
             prices=self._history,
+            resting=resting(state.acting, scene.at, self._settings.rollout.retry_secs),
         )
 
     def _route(self, name: str) -> RouteSettings:

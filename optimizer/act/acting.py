@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from optimizer.act.advancing import advance, reissue, undo
@@ -24,7 +26,6 @@ from optimizer.summaries import instant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from optimizer.act.advancing import Said
     from optimizer.documents import Unit
@@ -47,6 +48,9 @@ class Acting:
         rollout: The rollout in progress; None for none.
         undoing: What was undone, until telemetry shows it; None for nothing.
         gone: Arms whose models are not served any more.
+        undone: When each candidate was undone last, by its id.
+        excused: Limits that the old arm broke when the newest rollout began: that what was promoted
+            breaks these is not its doing.
         waits: Why the pending decision was not started, as it was told last.
     """
 
@@ -56,6 +60,8 @@ class Acting:
     rollout: Rollout | None = None
     undoing: Undoing | None = None
     gone: tuple[str, ...] = ()
+    undone: dict[str, datetime] = field(default_factory=dict)
+    excused: tuple[str, ...] = ()
     waits: str = ""
 
     @property
@@ -96,9 +102,16 @@ def found(
     return replace(acting, document=document, known_good=(document,)), document
 
 
-def started(acting: Acting, rollout: Rollout) -> Acting:
-    """Remember a rollout that has just begun."""
-    return replace(acting, rollout=rollout, document=rollout.document, waits="")
+def started(acting: Acting, rollout: Rollout, excused: tuple[str, ...] = ()) -> Acting:
+    """Remember a rollout that has just begun, and which limits the arm in force breaks."""
+    return replace(acting, rollout=rollout, document=rollout.document, excused=excused, waits="")
+
+
+def resting(acting: Acting, at: datetime, retry_secs: float) -> frozenset[str]:
+    """Give the arms that are not to be tried: undone so lately, or their models are gone."""
+    rest = timedelta(seconds=retry_secs)
+    lately = (arm for arm, then in acting.undone.items() if at - then < rest)
+    return frozenset({*acting.gone, *lately})
 
 
 def move(acting: Acting, tick: Tick, *, widens: bool, held: bool) -> tuple[Acting, list[Said]]:
@@ -259,7 +272,9 @@ def _after(acting: Acting, moved: Rollout | Undoing) -> Acting:
     before, acting = acting.known_good, replace(acting, document=moved.document)
     if isinstance(moved, Undoing):
         known_good = _restored(before, moved.document)
-        return replace(acting, rollout=None, undoing=moved, known_good=known_good)
+        undone = {**acting.undone, moved.candidate: instant(moved.began_ns)}
+        undone = dict(sorted(undone.items(), key=itemgetter(1))[-MOST_KEPT:])
+        return replace(acting, rollout=None, undoing=moved, known_good=known_good, undone=undone)
     if moved.phase is Phase.ENDED:
         return replace(acting, rollout=None, known_good=_kept((*before, moved.document)))
     return replace(acting, rollout=moved)

@@ -23,7 +23,7 @@ def breach(acting: Acting, findings: Iterable[OpenFinding], at: datetime) -> Ope
 
     Args:
         acting: What is done to the route.
-        findings: What is open.
+        findings: What is open; limits that the old arm broke too are passed over.
         at: When, aware UTC.
     """
     document = acting.document
@@ -32,6 +32,8 @@ def breach(acting: Acting, findings: Iterable[OpenFinding], at: datetime) -> Ope
     if at - acting.known_good[-1].created_at > ON_PROBATION:
         return None
     for finding in findings:
+        if finding.rule in acting.excused:
+            continue
         is_bad = finding.rule in RULES and finding.severity.rank >= Severity.ERROR.rank
         if is_bad and finding.arm == document.incumbent and finding.since >= document.created_at:
             return finding

@@ -63,6 +63,7 @@ class Case:
         findings: What is open.
         prices: Gives a model's price history, by model and provider.
         alerts: Alerts of other systems that hold, each `source:id`.
+        resting: Arms that are not to be tried now: undone lately, or their models are gone.
     """
 
     at: datetime
@@ -73,6 +74,7 @@ class Case:
     findings: tuple[OpenFinding, ...]
     prices: Callable[[str, str], tuple[Price, ...]]
     alerts: tuple[str, ...] = ()
+    resting: frozenset[str] = frozenset()
 
     @property
     def candidates(self) -> tuple[Arm, ...]:

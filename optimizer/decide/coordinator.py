@@ -45,7 +45,9 @@ def _decide(
     options = tuple(
         one
         for one in proposal.options
-        if _may_propose_arm(case, one.arm) and not is_refused(docket, one.arm.id, case)
+        if one.arm.id not in case.resting
+        and _may_propose_arm(case, one.arm)
+        and not is_refused(docket, one.arm.id, case)
     )
     if not options:
         return docket, ()

@@ -76,6 +76,14 @@ class RolloutSettings:
             unit="s",
         ),
     )
+    retry_secs: int = field(
+        default=DAY_SECS,
+        metadata=knob(
+            "How long an arm that was undone is not tried again",
+            Number(least=0, most=365 * DAY_SECS, whole=True),
+            unit="s",
+        ),
+    )
     require_quality: bool = field(
         default=True,
         metadata=knob(

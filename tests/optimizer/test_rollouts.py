@@ -17,6 +17,7 @@ from optimizer.settings import (
 from tests.builders import (
     START,
     PriceList,
+    a_decision,
     a_report,
     a_summary,
     an_observation,
@@ -247,3 +248,12 @@ def test_an_order_to_undo_comes_before_a_step():
         ordered.minutes(1 / 6)
     ordered.minutes(1 / 6, an_order(OrderAction.ROLL_BACK))
     assert (usual.shares, ordered.shares) == ([0, 10, 50], [0, 10, 0])
+
+
+def test_a_limit_that_the_old_arm_broke_too_undoes_nothing():
+    life = Life(given(), pending=a_decision(rule="error_rate", incumbent=OLD.id, candidate=NEW.id))
+    life.minutes(60)
+    at = START + timedelta(minutes=90)
+    broken = a_summary(arm=NEW.id, end=at, calls=3000, errors=900)
+    _, outputs = life.controller.step(life.state, an_observation(at, broken))
+    assert all(one.leased for one in outputs if isinstance(one, Document))  # at most a new try

@@ -71,8 +71,8 @@ dead_letters: {bytes: keep, retention_days: 7, max_mb: 256}
 autonomy: recommend
 autonomy_by: {model: null, prompt: null, parameters: null, cache: null}
 rollout: {unit: conversation, least_step_secs: null, max_step_secs: 86400, holdback_pct: 5,
-  cooling_secs: 3600, require_quality: true, provider_noise_sd: 0.08, max_error_rate_pct: null,
-  max_latency_ms: null}
+  cooling_secs: 3600, retry_secs: 86400, require_quality: true, provider_noise_sd: 0.08,
+  max_error_rate_pct: null, max_latency_ms: null}
 gateway: {kind: none, documents_dir: documents, http_host: 127.0.0.1, http_port: null,
   signing_key: null, lease_secs: 300}
 decisions: {risk_profile: balanced, cooldown_secs: 3600, pending_ttl_secs: 86400}

@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from optimizer.decisions import OptimizationDecision
 from optimizer.documents import Document
-from tests.builders import a_decision
-from tests.rollout_life import GIVEN, OLD, Life
+from tests.builders import a_decision, a_summary, an_observation, minutes_later
+from tests.rollout_life import GIVEN, NEW, OLD, Life
 from tests.rollout_traffic import Behaviour
 from tests.settings_probes.probe import Probe
 
 if TYPE_CHECKING:
     from optimizer.settings import Settings
+
+
+FAILING, SLOW = Behaviour(errors=0.5), Behaviour(latency_ms=8000.0)
+FAST = GIVEN["routes"][0]["candidates"][0] | {"latency_p95_ms": 500}
+WITH_FAST = GIVEN | {"routes": [GIVEN["routes"][0] | {"candidates": [FAST]}]}
 
 
 def units(settings: Settings) -> list[str]:
@@ -46,6 +51,16 @@ def waits(settings: Settings) -> list[str]:
     return life.rules
 
 
+def proposed_after_it_failed(settings: Settings) -> list[str]:
+    """What is proposed to a slow route whose only candidate was undone some minutes ago."""
+    life = Life(settings, FAILING)
+    life.minutes(6)
+    at = minutes_later(20)
+    slow = a_summary(arm=OLD.id, end=at, calls=3000, latency_slow=3000)
+    _, outputs = life.controller.step(life.state, an_observation(at, slow))
+    return [one.candidate for one in outputs if isinstance(one, OptimizationDecision)][:1]
+
+
 def noise(settings: Settings) -> float:
     """What is taken for the own noise of a candidate whose provider is another one."""
     candidate = settings.routes[0].candidates[0].id
@@ -72,7 +87,6 @@ def _given(**rollout: Any) -> dict[str, Any]:
 ELSEWHERE = GIVEN | {
     "routes": [GIVEN["routes"][0] | {"candidates": [{"model": "elsewhere/gpt-4o"}]}]
 }
-FAILING, SLOW = Behaviour(errors=0.5), Behaviour(latency_ms=8000.0)
 PROBES = (
     Probe("rollout.unit", ("conversation", "user"), units, (["conversation"], ["user"]), GIVEN),
     Probe(
@@ -97,6 +111,13 @@ PROBES = (
         GIVEN,
     ),
     Probe("rollout.cooling_secs", (300, 7200), last_status(24), ("completed", "monitoring"), GIVEN),
+    Probe(
+        "rollout.retry_secs",
+        (86400, 60),
+        proposed_after_it_failed,
+        ([], [NEW.id]),
+        WITH_FAST | {"decisions": {"cooldown_secs": 0}},
+    ),
     Probe("rollout.require_quality", (True, False), waits, (["rollout_waits"], []), GIVEN),
     Probe("rollout.provider_noise_sd", (0.08, 0.3), noise, (0.08, 0.3), ELSEWHERE),
     Probe(
