@@ -46,11 +46,14 @@ def forecast(trials: Trials) -> Forecast | None:
     course = course_of(trials)
     if course is None or trials.gates.terms.is_holdback:
         return None
-    left = [("", _calls_left(trials, course))]
+    fewest = _calls_left(trials, course)
+    # What no call has told is unknown while calls are few, and never shown once they are enough.
+    untold = 0.0 if fewest else math.inf
+    left = [("", fewest)]
     for gate in trials.gates.terms.gates:
         if gate.is_required:
             need = _need(trials, gate)
-            left.append((gate.metric, need.minutes_left(course) if need else math.inf))
+            left.append((gate.metric, need.minutes_left(course) if need else untold))
     metric, minutes = max(left, key=lambda each: each[1])
     return Forecast(metric, minutes, minutes * course.calls_per_minute)
 

@@ -3,8 +3,10 @@ import statistics
 import pytest
 
 from optimizer.act.judge import Judge
+from optimizer.act.terms import terms_of
 from optimizer.rollouts import VerdictKind
-from tests.optimizer.act.a_rollout import World, judged, terms
+from optimizer.settings import Settings
+from tests.optimizer.act.a_rollout import ARMS, INCUMBENT, World, judged, terms
 
 HOURS = 360  # ticks in one
 
@@ -121,3 +123,14 @@ def test_slow_calls_of_the_former_step_are_not_taken_for_stale(first_look_secs, 
     for _ in range(12):  # for two minutes calls that began before still end
         verdict = judge.take(world.tick(10, 7))
     assert verdict.reason == reason
+
+
+def test_a_metric_that_no_call_tells_is_said_to_stay_open_once_there_are_calls():
+    asked = terms_of(Settings(), ARMS, INCUMBENT, changes_answers=True, other_provider=False)
+    judge, world = a_judge(gates=asked.gates), World(13)
+    early = judged(judge, world, 12, 10, 7)
+    assert "never" not in early.detail
+    assert early.calls_needed is not None
+    late = judged(judge, world, 120, 10, 7)
+    assert (late.metric, late.calls_needed) == ("quality", None)
+    assert late.detail.endswith("as things are it never will be")
