@@ -104,6 +104,9 @@ class Actor:
         acting, decision = state.acting, docket.pending
         if decision is None:
             return docket, acting, ()
+        if docket.approved:  # a person knows that its model is back
+            gone = tuple(arm for arm in acting.gone if arm != decision.candidate)
+            acting = replace(acting, gone=gone)
         start = start_of(acting, decision, self._route(route), state.records)
         missing = start if isinstance(start, str) else what_is_missing(start, self._settings)
         if isinstance(start, str) or missing:

@@ -72,7 +72,7 @@ def start_of(
     if candidate is None:
         return f"{decision.candidate} is not declared any more (routes[].candidates)"
     if candidate.id in acting.gone:
-        return f"the model of {candidate.id} is gone, as a gateway reported"
+        return f"a gateway reported the model of {candidate.id} gone: approve it once it is back"
     if record is None or record.calls < RECORDED_CALLS or record.latency_p99_ms is None:
         return f"{incumbent} has not served {RECORDED_CALLS} calls lately to compare with"
     return Start(decision, candidate, arm_in(acting.document, incumbent), record)

@@ -77,6 +77,8 @@ def test_an_arm_whose_model_is_gone_is_not_tried_again():
     life.minutes(10)
     assert life.shares == [0, 10, 0]
     assert life.rules[-1] == "rollout_waits"
+    life.minutes(1, an_order(OrderAction.APPROVE, decision_id="again"))
+    assert life.shares == [0, 10, 0, 10]
 
 
 @pytest.mark.parametrize("revision", [0, 1])
