@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from optimizer.rollouts import Tick
 
 MOST_KEPT = 8
+# Half of what a document can be numbered: to follow a revision to the very end would leave none
+# for what comes after, not even to go back.
+MOST_FOLLOWED = 1 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +210,8 @@ def hear(
     """Take what an actuator reports.
 
     A greater revision than ours that somebody holds is never fought for: what should be in force
-    is said again above it. A smaller one the actuator overwrites by itself.
+    is said again above it, unless that is beyond `MOST_FOLLOWED`: whoever wrote it must take it
+    away. A smaller one the actuator overwrites by itself.
 
     Args:
         acting: As it stands.
@@ -221,7 +225,9 @@ def hear(
         case ReportOutcome.FAILED if report.revision == acting.revision:
             why = f"{report.gateway or 'the gateway'} refused it: {report.detail}"
             return call_back(acting, at_ns, why, failed=True)
-        case ReportOutcome.SEEN | ReportOutcome.CONFLICT if report.revision > acting.revision:
+        case ReportOutcome.SEEN | ReportOutcome.CONFLICT if (
+            acting.revision < report.revision <= MOST_FOLLOWED
+        ):
             return _rise(replace(acting, floor=max(acting.floor, report.revision)), at_ns)
         case ReportOutcome.CONFLICT if report.revision == acting.revision:
             return _rise(acting, at_ns)

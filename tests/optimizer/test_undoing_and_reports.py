@@ -7,7 +7,8 @@ from functools import cache
 
 import pytest
 
-from optimizer.act.acting import hear
+from connectors.documents.rules import faults_of
+from optimizer.act.acting import MOST_FOLLOWED, hear
 from optimizer.controller import Controller
 from optimizer.decide.docket import Docket
 from optimizer.decisions import DecisionStatus, OptimizationDecision
@@ -15,6 +16,7 @@ from optimizer.documents import Document
 from optimizer.events import OrderAction, Report, ReportOutcome
 from optimizer.findings import Finding
 from optimizer.models import Arm, ModelConfig
+from optimizer.observe.words import MAX_REVISION
 from optimizer.settings import validate
 from optimizer.starting import _is_other_provider
 from tests.builders import (
@@ -89,6 +91,20 @@ def test_a_conflict_below_what_is_in_force_needs_no_higher_revision(revision):
     assert in_force > revision
     life.minutes(1 / 6, a_report(outcome=ReportOutcome.CONFLICT, revision=revision))
     assert life.of(Document)[-1].revision == in_force
+
+
+@pytest.mark.parametrize("outcome", [ReportOutcome.SEEN, ReportOutcome.CONFLICT])
+def test_a_revision_near_the_end_of_all_is_not_followed_so_that_the_next_can_be_read(outcome):
+    life = Life(given())
+    life.minutes(1)
+    in_force = life.of(Document)[-1].revision
+    life.minutes(1 / 6, a_report(outcome=outcome, revision=MAX_REVISION - 1))
+    assert life.of(Document)[-1].revision == in_force
+    life.minutes(1 / 6, a_report(id="report-2", outcome=outcome, revision=MOST_FOLLOWED))
+    assert life.of(Document)[-1].revision == MOST_FOLLOWED + 1
+    life.minutes(60)
+    assert life.statuses[-1] is S.COMPLETED
+    assert not any(map(faults_of, life.of(Document)))
 
 
 def test_conflicts_without_end_do_not_keep_a_step_from_ending():
