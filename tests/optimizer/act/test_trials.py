@@ -182,7 +182,7 @@ def test_few_strays_among_many_calls_are_let_pass():
         ({"passed"}, Outcome.PASSED),
         ({"passed", "suspect"}, Outcome.OPEN),
     ],
-    ids=str,
+    ids=lambda value: "-".join(sorted(value)) if isinstance(value, set) else value.name,
 )
 def test_of_several_findings_the_gravest_is_told(held, outcome):
     trials = Trials.begin(terms(), ROLLOUTS)
