@@ -96,9 +96,11 @@ def run(*, small: bool, data: Path | None) -> Iterable[Figure]:  # noqa: ARG001 
             for rival in RIVALS if cell.name in BESIDE else ():
                 parts.fill(cell, rival, seeds)
     for harm in harms:
-        yield from harm_figures(parts, harm)
+        if parts.sums(harm.cell, OURS).seeds:
+            yield from harm_figures(parts, harm)
     for cell in equals:
-        yield from equal_figures(parts, cell)
+        if parts.sums(cell, OURS).seeds:
+            yield from equal_figures(parts, cell)
 
 
 def harm_figures(parts: Parts, harm: Harm) -> Iterator[Figure]:
@@ -127,6 +129,8 @@ def equal_figures(parts: Parts, cell: Cell) -> Iterator[Figure]:
 def _rivals(parts: Parts, cell: Cell) -> Iterator[Figure]:
     for rival in RIVALS if cell.name in BESIDE else ():
         sums = parts.sums(cell, rival)
+        if not sums.seeds:
+            continue
         name = f"{cell.name}_{rival}"
         yield Figure(f"tried_{name}", sums.median("tried"), "calls", f"median; {sums.note()}")
         yield Figure(f"promoted_{name}", sums.share("promoted"), "share", sums.note())

@@ -74,7 +74,8 @@ def run(*, small: bool, data: Path | None) -> Iterable[Figure]:  # noqa: ARG001 
     for rate, cells in worlds.items():
         yield from equal_figures(parts, rate, cells)
     for cell in margins:
-        yield margin_figure(parts, cell)
+        if parts.sums(cell, OURS).seeds:
+            yield margin_figure(parts, cell)
 
 
 def _fill(parts: Parts, worlds: dict[int, list[Cell]], seeds: int) -> None:
@@ -89,10 +90,12 @@ def equal_figures(parts: Parts, rate: int, cells: list[Cell]) -> Iterator[Figure
     """Say how equal arms fared at a rate."""
     enough = [cell for cell in cells if not cell.name.startswith("few_units")]
     total = Sums.of([parts.sums(cell, OURS) for cell in enough])
+    if not total.seeds:
+        return
     yield Figure(
         f"wrong_rollbacks_at_{rate}", total.share("undone"), "share", f"{total.seeds} rollouts"
     )
-    bound = upper_bound(total.undone, total.seeds, 0.05) if total.seeds else 1.0
+    bound = upper_bound(total.undone, total.seeds, 0.05)
     yield Figure(f"wrong_rollbacks_at_{rate}_upper", bound, "share", "one-sided 95 %, mean of all")
     for cell in cells:
         for rules in (OURS, *RIVALS):

@@ -15,12 +15,12 @@ from optimizer.act.trials import Outcome
 from optimizer.documents import Unit
 from optimizer.settings import Settings
 from optimizer.settings.policy import RiskProfile
-from optimizer.simulate.rivals import FixedThresholds, MannWhitney
+from optimizer.simulate.rivals import FixedThresholds, MannWhitney, Rival
 from tests.benchmarks.gates.history import History, history_of
 from tests.benchmarks.gates.ladder import Climb, Ladder, climb_of
 from tests.benchmarks.gates.playing import RivalWay, play
 from tests.benchmarks.gates.traffic import TICKS_A_MINUTE
-from tests.benchmarks.gates.worlds import EQUAL, Arms, World
+from tests.benchmarks.gates.worlds import EQUAL, Arms, Effect, World
 
 if TYPE_CHECKING:
     from tests.benchmarks.gates.playing import Fates, Way
@@ -91,9 +91,16 @@ class Cell:
         if rules == OURS:
             return Ladder(self.climb(), seeds)
         numbers, usual = read_rivals(), known(self.world, self.arms).usual
-        if rules == "fixed_thresholds":
-            return RivalWay(FixedThresholds(numbers.fixed_thresholds, usual, seeds))
-        return RivalWay(MannWhitney(numbers.mann_whitney, seeds))
+        rivals: dict[str, Rival] = {
+            "fixed_thresholds": FixedThresholds(numbers.fixed_thresholds, usual, seeds),
+            "mann_whitney": MannWhitney(numbers.mann_whitney, seeds),
+        }
+        return RivalWay(rivals[rules])
+
+    def key(self, rules: str) -> str:
+        """Name what is played under somebody's rules: other arms on the same calls are another."""
+        swapped = "" if self.arms.incumbent == Effect() else " swapped"
+        return f"{self.name}{swapped} {rules}"
 
 
 @lru_cache

@@ -97,14 +97,14 @@ class Parts:
 
     def fill(self, cell: Cell, rules: str, seeds: int) -> None:
         """Play a cell's seeds under somebody's rules as far as time allows."""
-        parts = self._cells.setdefault(f"{cell.name} {rules}", [])
+        parts = self._cells.setdefault(cell.key(rules), [])
         while (done := len(parts) * AT_ONCE) < seeds and time.perf_counter() < self._until:
             parts.append(cell.play(rules, len(parts), min(AT_ONCE, seeds - done)))
             self._keep()
 
     def sums(self, cell: Cell, rules: str) -> Sums:
         """Add up what was played of a cell under somebody's rules."""
-        parts = self._cells.get(f"{cell.name} {rules}", [])
+        parts = self._cells.get(cell.key(rules), [])
         return Sums.of(_sums(part) for part in parts)
 
     def _keep(self) -> None:
