@@ -16,6 +16,7 @@ from optimizer.act.signals import signals_of
 from optimizer.act.terms import Terms
 from optimizer.act.trials import Outcome, Trials
 from optimizer.act.wording import QUIET, verdict_of
+from optimizer.errors import UnknownVersion
 from optimizer.panes import MINUTE_NS, PANE_NS
 from optimizer.rollouts import Verdict
 
@@ -122,12 +123,13 @@ class Judge:
         """Go on from what `dump` gave.
 
         Raises:
-            ValueError: The bytes are of another version.
+            UnknownVersion: The bytes are of another version.
         """
         version, terms, numbers, said, arrays = msgspec.msgpack.decode(dumped)
         if version != _VERSION:
-            raise ValueError(
-                f"evidence of a rollout has version {version}: only {_VERSION} is known"
+            raise UnknownVersion(
+                f"evidence of a rollout has version {version}: only {_VERSION} is known; resume "
+                "with the program that wrote it, or start from an empty recovery folder"
             )
         judge = cls(msgspec.convert(terms, Terms))
         judge._minute_end_ns, judge._slots, judge._began_ns, revisions = numbers

@@ -3,6 +3,7 @@ import pytest
 
 from optimizer.act.judge import Judge
 from optimizer.act.keeping import fill, keep
+from optimizer.errors import UnknownVersion
 
 ODD = [
     np.array([0.1 + 0.2, 1e-300, -0.0, np.inf]),
@@ -32,5 +33,5 @@ def test_arrays_that_are_missing_are_noticed():
 
 def test_evidence_of_another_version_is_refused():
     dumped = b"\x95\x63" + b"\xc0" * 4  # five values, the version 99
-    with pytest.raises(ValueError, match="version 99: only 2 is known"):
+    with pytest.raises(UnknownVersion, match="version 99: only 2 is known"):
         Judge.load(dumped)
