@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from optimizer.act.acting import call_back, found, hear, move, revert, started
+from optimizer.act.acting import call_back, found, move, revert, started
 from optimizer.act.breaches import breach
 from optimizer.act.desired import arm_in
+from optimizer.act.reports import hear
 from optimizer.decide.autonomy import autonomy_of, limit_of, most_autonomy, reaches
 from optimizer.decide.drafting import changes_between
 from optimizer.decide.orders import InForce, obey

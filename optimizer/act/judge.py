@@ -156,4 +156,4 @@ class Judge:
         if self._minute.trials.any() or self._minute.known.any():
             self._trials.take_minute(self._minute)
             self._minute = empty_minute(1)
-            self._said = None
+        self._said = None  # a minute without calls says something too

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 SECOND_NS = 1_000_000_000
 WAITING = Verdict(kind=VerdictKind.NEED_DATA, reason="too_early")
 NO_EFFECTS = Effects()
-UNSEEN = {"share_mismatch", "unverified"}  # traffic is not known to be where it was commanded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

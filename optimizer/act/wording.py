@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from optimizer.act.trials import Trials
 
 
+_NOBODY = (
+    "no call carries this step's revision: do gateways follow the document, and do they sign "
+    "stamps with stamps.key?"
+)
+
+
 class _Saying(NamedTuple):
     kind: VerdictKind
     reason: str
@@ -121,6 +127,8 @@ def _harm(trials: Trials, _: Breaches) -> tuple[str, str]:
 
 def _early(trials: Trials, _: Breaches) -> tuple[str, str]:
     calls, minutes = int(trials.share.stamped[0, 0]), int(trials.gates.minutes[0, 1])
+    if trials.age_secs[0] >= trials.gates.terms.grace_secs and not trials.share.stamped[0].any():
+        return "", _NOBODY
     return "", f"{calls} calls of the candidate in {minutes} minutes of this step"
 
 

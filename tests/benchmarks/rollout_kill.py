@@ -18,6 +18,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import yaml
+
 from connectors.codecs import from_json, to_json
 from connectors.gateways.memory import MemoryGateway
 from connectors.logs.sqlite import SqliteLog
@@ -26,9 +28,13 @@ from optimizer.documents import Document
 from optimizer.errors import RevisionConflict
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.kill import disturb, replay, said
+from tests.benchmarks.rollback_by_limit_s import ROUTE, WORLD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+FAILS = {"kind": "outage", "route": ROUTE, "arm": "candidate", "start": "18m"}
 
 
 class Brought(NamedTuple):
@@ -46,10 +52,13 @@ class Brought(NamedTuple):
 
 
 def run(*, small: bool, data: Path | None) -> Iterable[Figure]:
-    """Kill 60 times (5 when small); `data` is a recording to use instead of the demo's loop."""
-    kills, rng, wrong = 5 if small else 60, random.Random(1), Counter[str]()
+    """Kill 60 times; `data` is a recording to use instead of the demo's loop.
+
+    When small, kill 3 times in a shorter world, in which a candidate is undone.
+    """
+    kills, rng, wrong = 3 if small else 60, random.Random(1), Counter[str]()
     with tempfile.TemporaryDirectory() as folder:
-        recording = data or make_recording(Path(folder))
+        recording = data or make_recording(Path(folder), small=small)
         whole = Path(folder) / "whole"
         replay(recording, whole, []).wait()
         expected, state = said(whole), brought(whole)
@@ -69,11 +78,12 @@ def run(*, small: bool, data: Path | None) -> Iterable[Figure]:
         yield Figure(f"rollout_kill_{name}", wrong[name], "replays", "0 is asked")
 
 
-def make_recording(folder: Path) -> Path:
-    """Play the world of the demo with its loop closed."""
-    recording = folder / "recording"
-    command = [sys.executable, "-m", "dataflows.main", "simulate", "closed-loop", "--loop"]
-    subprocess.run([*command, "--out", recording], check=True, capture_output=True)
+def make_recording(folder: Path, *, small: bool) -> Path:
+    """Play the world of the demo, or a shorter one, with its loop closed."""
+    recording, world = folder / "recording", folder / "world.yaml"
+    world.write_text(yaml.safe_dump(WORLD | {"incidents": [FAILS]}))
+    command = [sys.executable, "-m", "dataflows.main", "simulate", "--loop", "--out", recording]
+    subprocess.run([*command, world if small else "closed-loop"], check=True, capture_output=True)
     return recording
 
 

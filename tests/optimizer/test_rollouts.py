@@ -257,3 +257,10 @@ def test_a_limit_that_the_old_arm_broke_too_undoes_nothing():
     broken = a_summary(arm=NEW.id, end=at, calls=3000, errors=900)
     _, outputs = life.controller.step(life.state, an_observation(at, broken))
     assert all(one.leased for one in outputs if isinstance(one, Document))  # at most a new try
+
+
+def test_a_step_whose_revision_nobody_stamps_says_where_to_look():
+    life = Life(given())
+    life.traffic.rate = 0.0  # wrongly signed stamps are not taken: their calls are another route's
+    life.minutes(3)
+    assert "stamps.key" in life.of(RolloutProgress)[-1].verdict.detail

@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from connectors.documents.rules import faults_of
-from optimizer.act.acting import MOST_FOLLOWED, hear
+from optimizer.act.reports import MOST_FOLLOWED, hear
 from optimizer.controller import Controller
 from optimizer.decide.docket import Docket
 from optimizer.decisions import DecisionStatus, OptimizationDecision
