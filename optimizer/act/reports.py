@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from optimizer.act.acting import call_back, revert
 from optimizer.act.advancing import reissue
 from optimizer.events import ReportOutcome
+from optimizer.findings import Finding, FindingStatus, Magnitude, Severity, finding_id
 from optimizer.rollouts import Phase
 from optimizer.summaries import instant
 
@@ -39,6 +40,8 @@ def hear(
             return _lose(acting, report, at_ns, is_pinned=is_pinned)
         case ReportOutcome.FAILED if report.revision == acting.revision:
             why = f"{report.gateway or 'the gateway'} refused it: {report.detail}"
+            if acting.rollout is None:
+                return acting, [_finding(report, at_ns, "document_refused", why)]
             return call_back(acting, at_ns, why, failed=True)
         case ReportOutcome.SEEN | ReportOutcome.CONFLICT if (
             acting.revision < report.revision <= MOST_FOLLOWED
@@ -73,10 +76,10 @@ def _lose(
     why = f"the model of {report.arm} is gone: {report.detail}"
     if acting.rollout is not None:
         return call_back(acting, at_ns, why) if _relies(acting, report.arm) else (acting, [])
-    in_force = acting.document.incumbent if acting.document else ""
-    if in_force == report.arm and not is_pinned:
-        return revert(acting, at_ns, "model_gone", why)
-    return acting, []
+    if acting.document is None or acting.document.incumbent != report.arm:
+        return acting, []
+    acting, said = (acting, []) if is_pinned else revert(acting, at_ns, "model_gone", why)
+    return acting, said or [_finding(report, at_ns, "model_gone", why)]
 
 
 def _relies(acting: Acting, arm: str) -> bool:
@@ -86,3 +89,23 @@ def _relies(acting: Acting, arm: str) -> bool:
         return rollout is not None
     served = any(one.incumbent not in acting.gone for one in acting.known_good)
     return rollout.phase is Phase.ROLLING_OUT and served
+
+
+def _finding(report: Report, at_ns: int, rule: str, why: str) -> Finding:
+    """Say what nobody here can mend: a person has to look."""
+    at = instant(at_ns)
+    return Finding(
+        id=finding_id(report.route, report.arm, rule, at),
+        route=report.route,
+        arm=report.arm,
+        rule=rule,
+        severity=Severity.CRITICAL,
+        status=FindingStatus.CLOSED,
+        since=at,
+        seen=at,
+        until=at,
+        magnitude=Magnitude(value=0.0, reference=0.0, ratio=0.0, unit=""),
+        confidence=0.0,
+        title=f"Revision {report.revision} cannot be served as it is",
+        detail=f"{why[:1].upper()}{why[1:]}.",
+    )

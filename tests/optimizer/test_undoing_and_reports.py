@@ -14,10 +14,10 @@ from optimizer.decide.docket import Docket
 from optimizer.decisions import DecisionStatus, OptimizationDecision
 from optimizer.documents import Document
 from optimizer.events import OrderAction, Report, ReportOutcome
-from optimizer.findings import Finding
+from optimizer.findings import Finding, Severity
 from optimizer.models import Arm, ModelConfig
 from optimizer.observe.words import MAX_REVISION
-from optimizer.settings import validate
+from optimizer.settings import Autonomy, validate
 from optimizer.starting import _is_other_provider
 from tests.builders import (
     ROUTE,
@@ -233,3 +233,18 @@ def test_a_step_is_not_given_up_before_its_least_time():
     life = Life(given(least_step_secs=1200, max_step_secs=600))
     life.minutes(22)
     assert life.shares == [0, 10, 50]
+
+
+def test_a_document_at_rest_that_a_gateway_refuses_is_told():
+    life = Life(given())
+    refused = a_report(outcome=ReportOutcome.FAILED, revision=1, detail="no such model")
+    said = [one for one in life.minutes(1 / 6, refused) if isinstance(one, Finding)]
+    assert [(one.rule, one.severity) for one in said] == [("document_refused", Severity.CRITICAL)]
+
+
+def test_an_arm_in_force_whose_model_goes_with_nothing_before_it_is_told():
+    life = Life(given(Autonomy.APPROVE))
+    gone = a_report(outcome=ReportOutcome.MODEL_GONE, revision=1, arm=OLD.id)
+    life.minutes(1 / 6, gone)
+    assert life.rules == ["model_gone"]
+    assert life.shares == [0]
