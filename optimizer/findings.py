@@ -120,6 +120,43 @@ class Finding:
     detail: str
 
 
+def remark(
+    about: tuple[str, str, str],
+    at: datetime,
+    title: str,
+    detail: str,
+    *,
+    key: str = "",
+    severity: Severity = Severity.INFO,
+) -> Finding:
+    """Say something of one instant: nothing was measured, and it is over as soon as it is said.
+
+    Args:
+        about: Route, arm (`""` for the whole route) and rule.
+        at: The instant, aware UTC.
+        title: One line in plain words.
+        detail: More of them.
+        key: What its id is derived from instead of the arm, such as the event it answers.
+        severity: How bad.
+    """
+    route, arm, rule = about
+    return Finding(
+        id=finding_id(route, key or arm, rule, at),
+        route=route,
+        arm=arm,
+        rule=rule,
+        severity=severity,
+        status=FindingStatus.CLOSED,
+        since=at,
+        seen=at,
+        until=at,
+        magnitude=Magnitude(value=0.0, reference=0.0, ratio=0.0, unit=""),
+        confidence=0.0,
+        title=title,
+        detail=detail,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenFinding:
     """What is remembered of a finding while it is open.

@@ -33,7 +33,7 @@ class OpenTicks:
         routes: Which routes may ever be acted on.
     """
 
-    def __init__(self, routes: Container[str] = ()) -> None:
+    def __init__(self, routes: Collection[str] = ()) -> None:
         self._routes = routes
         self._open: dict[int, Tally] = {}
         self._done = -1  # ticks before this one were told; -1 before the first
@@ -41,7 +41,7 @@ class OpenTicks:
 
     def add(self, pane: Pane) -> None:
         """Add a sealed pane or a correction; calls known from metrics alone are no evidence."""
-        if pane.metered:
+        if pane.metered or not self._routes:
             return
         mine = np.array([arm.route in self._routes for arm in pane.arms], np.bool_)
         if mine.any():

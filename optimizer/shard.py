@@ -122,9 +122,8 @@ class Shard:
         if not orders:
             return state
         begun, _ = self._controller.tick(None, Tick(route=route, end_ns=end_ns, events=orders))
-        return RouteState(
-            docket=begun.docket
-        )  # the orders were answered; what else was said is not
+        # The orders were answered when they came; nothing else of that step is kept.
+        return RouteState(docket=begun.docket)
 
     def _step(self, route: str, state: RouteState, outputs: Iterable[Output]) -> Iterable[Output]:
         """Keep a route's new state; what alone an alert or an order made known is let go."""

@@ -10,7 +10,7 @@ from optimizer.act.profiles import PROFILES
 from optimizer.act.terms import Incumbent, terms_of
 from optimizer.decide.autonomy import autonomy_of, reaches
 from optimizer.decide.case import RECORDED_CALLS, provider_of
-from optimizer.findings import Finding, FindingStatus, Magnitude, Severity, finding_id
+from optimizer.findings import Finding, remark
 from optimizer.settings import Autonomy
 
 if TYPE_CHECKING:
@@ -152,18 +152,9 @@ def _tolerated(decision: OptimizationDecision) -> dict[str, float]:
 
 def waiting(decision: OptimizationDecision, missing: str, at: datetime) -> Finding:
     """Say what a pending decision waits for before it can be started."""
-    return Finding(
-        id=finding_id(decision.route, decision.candidate, "rollout_waits", at),
-        route=decision.route,
-        arm=decision.candidate,
-        rule="rollout_waits",
-        severity=Severity.INFO,
-        status=FindingStatus.CLOSED,
-        since=at,
-        seen=at,
-        until=at,
-        magnitude=Magnitude(value=0.0, reference=0.0, ratio=0.0, unit=""),
-        confidence=0.0,
-        title=f"Decision {decision.id} cannot be started yet",
-        detail=f"{missing[:1].upper()}{missing[1:]}.",
+    return remark(
+        (decision.route, decision.candidate, "rollout_waits"),
+        at,
+        f"Decision {decision.id} cannot be started yet",
+        f"{missing[:1].upper()}{missing[1:]}.",
     )

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from optimizer.rollouts import Tick
 
 MOST_KEPT = 8
-# Half of what a document can be numbered: to follow a revision to the very end would leave none
-# for what comes after, not even to go back.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

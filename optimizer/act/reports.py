@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from optimizer.act.acting import call_back, revert
 from optimizer.act.advancing import reissue
 from optimizer.events import ReportOutcome
-from optimizer.findings import Finding, FindingStatus, Magnitude, Severity, finding_id
+from optimizer.findings import Finding, Severity, remark
 from optimizer.rollouts import Phase
 from optimizer.summaries import instant
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from optimizer.act.advancing import Said
     from optimizer.events import Report
 
+# Half of what a document can be numbered: to follow a revision to the very end would leave none
+# for what comes after, not even to go back.
 MOST_FOLLOWED = 1 << 30
 
 
@@ -93,19 +95,10 @@ def _relies(acting: Acting, arm: str) -> bool:
 
 def _finding(report: Report, at_ns: int, rule: str, why: str) -> Finding:
     """Say what nobody here can mend: a person has to look."""
-    at = instant(at_ns)
-    return Finding(
-        id=finding_id(report.route, report.arm, rule, at),
-        route=report.route,
-        arm=report.arm,
-        rule=rule,
+    return remark(
+        (report.route, report.arm, rule),
+        instant(at_ns),
+        f"Revision {report.revision} cannot be served as it is",
+        f"{why[:1].upper()}{why[1:]}.",
         severity=Severity.CRITICAL,
-        status=FindingStatus.CLOSED,
-        since=at,
-        seen=at,
-        until=at,
-        magnitude=Magnitude(value=0.0, reference=0.0, ratio=0.0, unit=""),
-        confidence=0.0,
-        title=f"Revision {report.revision} cannot be served as it is",
-        detail=f"{why[:1].upper()}{why[1:]}.",
     )

@@ -18,11 +18,7 @@ from optimizer.rollouts import Phase, RolloutProgress, Verdict, VerdictKind
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from optimizer.findings import Finding
 
-    Said = OptimizationDecision | Document | RolloutProgress | Finding
-
-SECOND_NS = 1_000_000_000
 WAITING = Verdict(kind=VerdictKind.NEED_DATA, reason="too_early")
 NO_EFFECTS = Effects()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from optimizer.decide.autonomy import limit_of, reaches
 from optimizer.decide.docket import Docket, cancel_pending
 from optimizer.events import Order, OrderAction
-from optimizer.findings import Finding, FindingStatus, Magnitude, Severity, finding_id
+from optimizer.findings import Finding, remark
 from optimizer.settings import Autonomy
 
 if TYPE_CHECKING:
@@ -184,19 +184,7 @@ def _told(event_id: str, order: Order, at: datetime, route: str, why_not: str) -
     """Tell what came of an order."""
     rule = REFUSED if why_not else OBEYED
     by = _signed("Given", order)
-    return Finding(
-        id=finding_id(route, event_id, rule, at),
-        route=route,
-        arm="",
-        rule=rule,
-        severity=Severity.INFO,
-        status=FindingStatus.CLOSED,
-        since=at,
-        seen=at,
-        until=at,
-        magnitude=Magnitude(value=0.0, reference=0.0, ratio=0.0, unit=""),
-        confidence=0.0,
-        title=f"An order to {order.action.replace('_', ' ')} was "
-        + ("refused" if why_not else "carried out"),
-        detail=f"{why_not} {by}" if why_not else by,
-    )
+    came = "refused" if why_not else "carried out"
+    title = f"An order to {order.action.replace('_', ' ')} was {came}"
+    detail = f"{why_not} {by}" if why_not else by
+    return remark((route, "", rule), at, title, detail, key=event_id)
