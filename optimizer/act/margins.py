@@ -27,7 +27,8 @@ class Margins:
     """The terms' margins as arrays, logs for ratios; above 0 is worse.
 
     A candidate with a share s of the traffic harms the route by s times what it is worse. So what
-    it may be worse before it gets the next share is the route's margin over that share.
+    it may be worse before it gets the next share is the route's margin over that share. After the
+    last step that is the whole traffic: a holdback is for a time.
 
     Attributes:
         means: (means, steps) at the end of each step but the last.
@@ -73,7 +74,7 @@ class Margins:
 @lru_cache(maxsize=1024)
 def _margins(terms: Terms) -> Margins:
     targets = () if terms.is_holdback else terms.ladder[1:]
-    shares_next = [slots / SLOTS for slots in targets] or [1.0]  # of a holdback: as they are
+    shares_next = [slots / SLOTS for slots in targets[:-1]] + [1.0]  # the holdback ends soon
     means = [terms.gate(metric) or Gate(metric=metric, margin=_UNUSED) for metric in MEANS]
     rates = [terms.gate(metric) or Gate(metric=metric, margin=_UNUSED) for metric in SHARES]
     least_lost = _LEAST_LOST if terms.unit is Unit.CALL else _LEAST_LOST_STICKY

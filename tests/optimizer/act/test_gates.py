@@ -84,7 +84,7 @@ def test_harm_of_the_rollout_is_the_mean_over_judged_metrics() -> None:
 def test_safety_is_measured_from_the_margin_of_the_next_step() -> None:
     gates = played(*(a_minute(seed) for seed in range(5)))
     effects, precision = gates.contrast.effects(), gates.precision()
-    margin = math.log(1 + 0.2 / 0.95)
+    margin = math.log(1 + 0.2)  # the last step leads to all of it
     direct = mixture(
         margin - float(effects.value[0, 0, 0]),
         float(precision.variance[0, 0, 0]),
