@@ -9,6 +9,7 @@ from enum import StrEnum
 from optimizer.models import Arm
 
 SLOTS = 200  # of half a percent each
+MOST_PATIENCE_MS = 86_400_000  # a day
 
 
 class Unit(StrEnum):
@@ -49,6 +50,8 @@ class Document:
         unit: What an assignment sticks to.
         decision_id: The decision it carries out; `""` for none.
         leased: It is a step of a rollout, and holds only as long as its lease is renewed.
+        patience_ms: A call that has not ended this long after its start hangs, so a gateway tells
+            of each call when it starts; 0 where nobody waits for that.
         created_at: The tick at which it was made, aware UTC.
         reason: Why, for people.
     """
@@ -62,6 +65,7 @@ class Document:
     unit: Unit = Unit.CONVERSATION
     decision_id: str = ""
     leased: bool = False
+    patience_ms: int = 0
     created_at: datetime
     reason: str = ""
 

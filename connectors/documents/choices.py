@@ -43,6 +43,8 @@ class Choice(NamedTuple):
         revision: The document's; 0 where no document dealt it.
         cell: The cell it was asked for.
         stamps: Attributes for the call's span, by name; never changed.
+        patience_ms: Above 0, the call hangs when it has not ended this long after its start, and a
+            small span named `ASSIGNMENT` must tell of it when it starts.
     """
 
     route: str
@@ -57,6 +59,7 @@ class Choice(NamedTuple):
     revision: int = 0
     cell: str = ""
     stamps: Mapping[str, str | int] = _NONE
+    patience_ms: int = 0
 
 
 class Choices:
@@ -118,6 +121,7 @@ class Choices:
             revision=revision,
             cell=cell,
             stamps=stamps_of(route, arm.id, cell, revision=revision, slot=slot, key=key),
+            patience_ms=self._document.patience_ms if revision else 0,
         )
 
 

@@ -67,7 +67,7 @@ def _shares(before: Document, after: Document) -> Iterator[str]:
 
 
 def _rest(before: Document, after: Document) -> Iterator[str]:
-    for name in ("incumbent", "unit", "decision_id", "leased", "reason"):
+    for name in ("incumbent", "unit", "decision_id", "leased", "patience_ms", "reason"):
         had, has = getattr(before, name), getattr(after, name)
         if had != has:
             yield f"{name.replace('_id', '')}: {_told(had)} -> {_told(has)}"

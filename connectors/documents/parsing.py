@@ -108,6 +108,7 @@ def _document(route: str, flag: Checked, faults: list[str], prompts: Prompts) ->
         unit=_unit(told),
         decision_id=told.take("decision_id", str),
         leased=told.take("leased", bool),
+        patience_ms=told.take("patience_ms", int) if "patience_ms" in told.content else 0,
         created_at=told.instant("created_at"),
         reason=told.take("reason", str),
     )

@@ -86,6 +86,7 @@ def _flag(document: Document) -> dict[str, Any]:
             "decision_id": document.decision_id,
             "unit": str(document.unit),
             "leased": document.leased,
+            **({"patience_ms": document.patience_ms} if document.patience_ms else {}),
             "created_at": document.created_at.astimezone(UTC).isoformat(),
             "reason": document.reason,
         },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from optimizer.documents import SLOTS, Unit
+from optimizer.documents import MOST_PATIENCE_MS, SLOTS, Unit
 from optimizer.observe.words import MAX_REVISION
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ def _rest(document: Document) -> Iterator[str]:
         yield f"revision is {document.revision}: must be from 1 to {MAX_REVISION - 1}"
     if document.unit not in set(Unit):
         yield f"unit is {document.unit!r}: must be one of {', '.join(Unit)}"
+    if not 0 <= document.patience_ms <= MOST_PATIENCE_MS:
+        yield f"patience_ms is {document.patience_ms}: must be from 0 to {MOST_PATIENCE_MS}"
     if document.created_at.tzinfo is None:
         yield f"created_at is {document.created_at}: must have a time zone"
     if len(document.reason) > _MOST_REASON:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from optimizer.decisions import (
     complete,
     transition,
 )
-from optimizer.documents import SLOTS, Document
+from optimizer.documents import MOST_PATIENCE_MS, SLOTS, Document
 from optimizer.models import Arm
 from optimizer.panes import MINUTE_NS
 from optimizer.rollouts import Phase, RolloutProgress, VerdictKind
@@ -159,6 +160,7 @@ def _enter(rollout: Rollout, step: int, at_ns: int, revision: int) -> Rollout:
         revision,
         instant(at_ns),
         decision_id=rollout.decision.id,
+        patience_ms=_patience_ms(rollout.terms),
     )
     judge = Judge.load(rollout.evidence)
     judge.begin_step(
@@ -177,6 +179,11 @@ def _enter(rollout: Rollout, step: int, at_ns: int, revision: int) -> Rollout:
         verdict=WAITING,
         calls=(0, 0),
     )
+
+
+def _patience_ms(terms: Terms) -> int:
+    """Give twice the incumbent's p99 latency: of its calls, very few take longer and end."""
+    return min(math.ceil(2e3 * terms.first_look_secs), MOST_PATIENCE_MS)
 
 
 def _widen(rollout: Rollout, at_ns: int, leave: Leave) -> tuple[Rollout, list[Said]]:

@@ -44,7 +44,14 @@ def at_rest(
 
 
 def shared(
-    rest: Document, candidate: Arm, slots: int, revision: int, at: datetime, *, decision_id: str
+    rest: Document,
+    candidate: Arm,
+    slots: int,
+    revision: int,
+    at: datetime,
+    *,
+    decision_id: str,
+    patience_ms: int = 0,
 ) -> Document:
     """Let a candidate serve some slots, the first ones, and the arm at rest all others.
 
@@ -58,6 +65,7 @@ def shared(
         revision: The document's.
         at: When it is made, aware UTC.
         decision_id: What is carried out.
+        patience_ms: After which a call that has not ended hangs; 0 where that is not known.
     """
     incumbent = arm_in(rest, rest.incumbent)
     return replace(
@@ -71,6 +79,7 @@ def shared(
         salt=decision_id,
         decision_id=decision_id,
         leased=True,
+        patience_ms=patience_ms,
         created_at=at,
         reason=f"{candidate.id} serves {slots / SLOTS:.1%}".replace(".0%", "%"),
     )

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 STAMP = "llm.optimizer."  # what gateways write, on the span or its resource
 
+# A gateway may tell of a call when it starts, in a small span that has ended: the child of the
+# call's own span, which is written later, with its stamps and how long it is waited for.
+ASSIGNMENT = f"{STAMP}assignment"  # the name of that span
+PATIENCE = f"{STAMP}patience_ms"
+
 # What a call is, apart from its numbers. The first name with a usable value counts.
 WORDS: Mapping[str, tuple[str, ...]] = {
     "operation": (

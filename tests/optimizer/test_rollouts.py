@@ -42,6 +42,8 @@ def test_an_arm_that_is_no_worse_is_promoted_step_by_step():
     assert (first.incumbent, last.incumbent) == (OLD.id, NEW.id)
     assert [one.leased for one in life.of(Document)] == [False, True, True, True, True, False]
     assert {one.salt for one in (*steps, last)} == {PENDING.id}
+    twice_p99_ms = 4060
+    assert [one.patience_ms for one in life.of(Document)] == [0, *[twice_p99_ms] * 4, 0]
     impact = life.of(OptimizationDecision)[-1].actual_impact
     assert abs(impact.latency_delta_pct) < 10
     assert abs(impact.cost_reduction_pct) < 10

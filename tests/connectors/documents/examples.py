@@ -101,6 +101,7 @@ def documents(draw: st.DrawFn) -> Document:
         unit=draw(st.sampled_from(Unit)),
         decision_id=draw(st.just("") | names),
         leased=draw(st.booleans()),
+        patience_ms=draw(st.just(0) | st.integers(1, 86_400_000)),
         created_at=draw(st.datetimes(timezones=st.just(UTC))),
         reason=draw(st.text(max_size=50)),
     )

@@ -299,6 +299,17 @@ def test_a_lease_that_comes_after_its_end_can_be_renewed(following, leased: Fold
     assert client.status(ROUTE).is_followed
 
 
+def test_a_choice_says_how_long_its_call_is_waited_for(following, folder: Folder) -> None:
+    folder.publish(a_document(revision=8, leased=False, patience_ms=8000))
+    assert following().choose(ROUTE, "someone").patience_ms == 8000
+
+
+def test_no_call_is_waited_for_that_proves_nothing(following, leased: Folder) -> None:
+    leased.publish(a_document(revision=8, patience_ms=8000))
+    choice = following(clocks=Clocks(wall_s=999)).choose(ROUTE, "someone")
+    assert (choice.arm, choice.patience_ms) == (OLD.id, 0)
+
+
 @pytest.mark.usefixtures("leased")
 def test_calls_of_the_incumbent_after_a_lease_prove_nothing(following) -> None:
     clocks = Clocks(wall_s=999)

@@ -98,6 +98,12 @@ def test_equal_documents_are_equal_bytes_however_their_parameters_are_ordered() 
     assert body_of(one) == body_of(other)
 
 
+def test_how_long_a_call_is_waited_for_is_told_only_where_somebody_waits() -> None:
+    metadata = json.loads(body_of(a_document(patience_ms=8000)))["flags"][ROUTE]["metadata"]
+    assert metadata["patience_ms"] == 8000
+    assert b"patience" not in body_of(a_document())
+
+
 def test_prompts_are_referred_to_and_not_repeated() -> None:
     body = body_of(a_document())
     (refers,) = prompts_of(a_document())
@@ -141,6 +147,8 @@ def test_a_prompt_that_is_a_reference_already_stays_one() -> None:
         ),
         ({"allotments": (Allotment(arm=OLD.id, slots=100),) * 2}, "allotments hold"),
         ({"reason": "x" * 2001}, "reason has 2001 characters"),
+        ({"patience_ms": -1}, "patience_ms is -1: must be from 0 to 86400000"),
+        ({"patience_ms": 86_400_001}, "patience_ms is 86400001"),
     ],
 )
 def test_faults_are_named(changes: dict[str, object], fault: str) -> None:
