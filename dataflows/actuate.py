@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from connectors.actuator import Actuator, open_state
 from connectors.actuator.judging import Judging
 from connectors.api.documents_serving import open_server
-from connectors.api.gateways import open_gateway
 from connectors.api.inputs import open_inputs
 from connectors.api.opening import open_log_of, open_store
+from connectors.api.opening_gateways import open_gateway
 from connectors.configuration import load
 from connectors.journal import note, open_journal
 from dataflows.stopping import stop_on_signals

@@ -109,6 +109,8 @@ class Capabilities(NamedTuple):
         atomic: A document takes effect in one write.
         leases: It returns to the incumbent by itself when a lease ends.
         tells_replicas: `observe` gives the revision of each replica.
+        compares: It refuses a write where another revision is there, in one step with the write; a
+            gateway that does not wants one actuator and no other writer.
     """
 
     name: str
@@ -118,6 +120,7 @@ class Capabilities(NamedTuple):
     atomic: bool
     leases: bool
     tells_replicas: bool
+    compares: bool
 
 
 class Write(NamedTuple):

@@ -1,27 +1,20 @@
-"""Which gateway the settings name, and `llm-optimizer gateway`: what it can do, tried on it."""
+"""`llm-optimizer gateway`: what the gateway of the settings can do, tried on it."""
 
 from __future__ import annotations
 
 import os
 import sys
 from contextlib import closing
-from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from connectors.api.opening import open_store
+from connectors.api.opening_gateways import open_gateway
 from connectors.api.rendering import as_table
 from connectors.codecs import from_json, to_json
 from connectors.configuration import load
-from connectors.documents.folder import Folder
 from connectors.gateways.conformance import run
-from connectors.gateways.documents import DocumentGateway
-from connectors.gateways.memory import SECOND_NS, MemoryGateway
-from connectors.gateways.shelves import FileShelf
 from connectors.gateways.trials import Outcome, Trial
 from optimizer.documents import Document
-from optimizer.errors import SettingsInvalid
-from optimizer.settings import GatewayKind
 
 if TYPE_CHECKING:
     import argparse
@@ -29,29 +22,9 @@ if TYPE_CHECKING:
 
     from connectors.gateways.trials import Result
     from optimizer.ports import Capabilities, Gateway
-    from optimizer.settings import Settings
 
-MEMORY_FILE = "gateway.json"
 _PATIENCE_S = 10.0
 _MOST_ROUTES = 100_000
-
-
-def open_gateway(settings: Settings) -> Gateway:
-    """Open the gateway of the settings.
-
-    Raises:
-        SettingsInvalid: They name none, or a key that is none.
-    """
-    gateway = settings.gateway
-    match gateway.kind:
-        case GatewayKind.MEMORY:
-            shelf = FileShelf(Path(settings.service.data_dir) / MEMORY_FILE)
-            return MemoryGateway(shelf=shelf, lease_ns=gateway.lease_secs * SECOND_NS)
-        case GatewayKind.DOCUMENTS:
-            folder = Folder(Path(gateway.documents_dir), gateway.signing_key)
-            return DocumentGateway(folder, timedelta(seconds=gateway.lease_secs))
-    fault = "gateway.kind is none: name one to bring documents to (OPTIMIZER_GATEWAY__KIND)"
-    raise SettingsInvalid([fault])
 
 
 def show(options: argparse.Namespace) -> int:
@@ -150,6 +123,11 @@ def _lines_of(can: Capabilities) -> Iterator[str]:
     yield f"  a document takes       {'one write' if can.atomic else 'several writes'}"
     yield "  when nobody watches    " + (
         "it returns to the incumbent by itself" if can.leases else "a step stays as it is"
+    )
+    yield "  another writer         " + (
+        "is refused in the same step"
+        if can.compares
+        else "is noticed afterwards: let nobody else write"
     )
     yield "  replicas               " + (
         "tell what they run" if can.tells_replicas else "do not tell what they run"

@@ -63,6 +63,7 @@ class DocumentGateway:
             atomic=True,
             leases=True,
             tells_replicas=False,
+            compares=True,
         )
 
     def routes(self) -> Collection[str]:

@@ -88,6 +88,7 @@ class MemoryGateway:
             atomic=not self._pushes or len(self._replicas) == 1,
             leases=True,
             tells_replicas=self._tells_replicas,
+            compares=True,
         )
 
     def routes(self) -> Collection[str]:

@@ -11,6 +11,7 @@ from optimizer.settings.claims import (
 from optimizer.settings.dead_letters import DeadLetterSettings, LetterBytes
 from optimizer.settings.example_file import example
 from optimizer.settings.faults import MASK, is_secret, masked, nearest, unknown
+from optimizer.settings.gateways import GatewayKind, GatewaySettings
 from optimizer.settings.json_schema import schema
 from optimizer.settings.kafka import KafkaSettings, Start
 from optimizer.settings.kinds import Text
@@ -23,12 +24,7 @@ from optimizer.settings.policy import (
     DecisionSettings,
     RiskProfile,
 )
-from optimizer.settings.rollout import (
-    AutonomySettings,
-    GatewayKind,
-    GatewaySettings,
-    RolloutSettings,
-)
+from optimizer.settings.rollout import AutonomySettings, RolloutSettings
 from optimizer.settings.routes import RouteSettings
 from optimizer.settings.scores import JudgeKind, ScoreSettings
 from optimizer.settings.sections import (

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from optimizer.documents import Unit
-from optimizer.settings.kinds import Choice, Number, Switch, Text
+from optimizer.settings.kinds import Choice, Number, Switch
 from optimizer.settings.knobs import knob
 from optimizer.settings.policy import Autonomy
 
@@ -116,62 +115,5 @@ class RolloutSettings:
             Number(above=0),
             unit="ms",
             null=True,
-        ),
-    )
-
-
-class GatewayKind(StrEnum):
-    """What brings documents to the calls."""
-
-    NONE = "none"
-    MEMORY = "memory"
-    DOCUMENTS = "documents"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewaySettings:
-    """What brings documents to the calls."""
-
-    kind: GatewayKind = field(
-        default=GatewayKind.NONE,
-        metadata=knob(
-            "Nothing, a gateway in memory to try things, or documents that gateways and clients "
-            "follow as files and over HTTP",
-            Choice(GatewayKind),
-        ),
-    )
-    documents_dir: str = field(
-        default="documents",
-        metadata=knob("Folder that documents are published to", Text()),
-    )
-    http_host: str = field(
-        default="127.0.0.1",
-        metadata=knob("Address that documents are served on", Text()),
-    )
-    http_port: int | None = field(
-        default=None,
-        metadata=knob(
-            "Port that documents are served on; null serves files only",
-            Number(least=0, most=65_535, whole=True),
-            null=True,
-        ),
-    )
-    signing_key: str | None = field(
-        default=None,
-        repr=False,
-        metadata=knob(
-            "Ed25519 private key that signs documents, 64 hexadecimal digits; best given as the "
-            "variable OPTIMIZER_GATEWAY__SIGNING_KEY",
-            Text(pattern=r"[0-9a-fA-F]{64}", rule="64 hexadecimal digits"),
-            null=True,
-            secret=True,
-        ),
-    )
-    lease_secs: int = field(
-        default=300,
-        metadata=knob(
-            "How long a step of a rollout holds when nobody renews it",
-            Number(least=30, most=DAY_SECS, whole=True),
-            unit="s",
         ),
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from optimizer.settings.attribution import AttributionSettings
 from optimizer.settings.claims import LimitSettings, StampSettings, TelemetrySettings
 from optimizer.settings.dead_letters import DeadLetterSettings
+from optimizer.settings.gateways import GatewaySettings
 from optimizer.settings.kafka import KafkaSettings
 from optimizer.settings.kinds import Choice
 from optimizer.settings.knobs import Items, Knob, declared, knob, members, walk
@@ -17,7 +18,7 @@ from optimizer.settings.policy import (
     ConstraintSettings,
     DecisionSettings,
 )
-from optimizer.settings.rollout import AutonomySettings, GatewaySettings, RolloutSettings
+from optimizer.settings.rollout import AutonomySettings, RolloutSettings
 from optimizer.settings.routes import RouteSettings
 from optimizer.settings.scores import ScoreSettings
 from optimizer.settings.sections import (

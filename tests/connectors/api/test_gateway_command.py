@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.api.gateways import open_gateway
 from connectors.api.opening import open_store
+from connectors.api.opening_gateways import open_gateway
 from connectors.dead_letters import DeadLetterStore
 from connectors.gateways.conformance import CHECKS
 from connectors.gateways.memory import MemoryGateway

@@ -1,0 +1,57 @@
+"""Which gateway the settings name; each kind is loaded only where it is meant."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from optimizer.errors import SettingsInvalid
+from optimizer.settings import GatewayKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from optimizer.ports import Gateway
+    from optimizer.settings import Settings
+
+MEMORY_FILE = "gateway.json"
+
+
+def open_gateway(settings: Settings) -> Gateway:
+    """Open the gateway of the settings.
+
+    Raises:
+        SettingsInvalid: They name none, or what it needs is not given.
+    """
+    opened = _OPENERS.get(settings.gateway.kind)
+    if opened is None:
+        fault = "gateway.kind is none: name one to bring documents to (OPTIMIZER_GATEWAY__KIND)"
+        raise SettingsInvalid([fault])
+    return opened(settings)
+
+
+def _memory(settings: Settings) -> Gateway:
+    from connectors.gateways.memory import (  # noqa: PLC0415 - what one kind needs, for it alone
+        SECOND_NS,
+        MemoryGateway,
+    )
+    from connectors.gateways.shelves import FileShelf  # noqa: PLC0415
+
+    shelf = FileShelf(Path(settings.service.data_dir) / MEMORY_FILE)
+    return MemoryGateway(shelf=shelf, lease_ns=settings.gateway.lease_secs * SECOND_NS)
+
+
+def _documents(settings: Settings) -> Gateway:
+    from connectors.documents.folder import Folder  # noqa: PLC0415
+    from connectors.gateways.documents import DocumentGateway  # noqa: PLC0415
+
+    gateway = settings.gateway
+    folder = Folder(Path(gateway.documents_dir), gateway.signing_key)
+    return DocumentGateway(folder, timedelta(seconds=gateway.lease_secs))
+
+
+_OPENERS: Mapping[GatewayKind, Callable[[Settings], Gateway]] = {
+    GatewayKind.MEMORY: _memory,
+    GatewayKind.DOCUMENTS: _documents,
+}

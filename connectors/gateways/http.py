@@ -1,0 +1,273 @@
+"""How remote gateways are spoken to: a small HTTP client, JSON in and out, faults in our words.
+
+A connection is opened for each request: a gateway is asked now and then, and what was left open may
+have died unseen meanwhile. No redirect is followed, so the token goes nowhere but to the address.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+from contextlib import closing, contextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, urlencode, urlsplit
+
+from optimizer.errors import GatewayRefused, GatewayUnreachable, SettingsInvalid
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Collection, Iterator, Mapping
+
+    from optimizer.settings import GatewaySettings
+
+MOST_BYTES = 4 << 20  # of an answer
+ANSWERS = frozenset({404, 409, 412, 428})  # what a caller reads himself beside 2xx
+_MOST_WORDS = 300  # of a server's own words in a message
+_PASSING = frozenset({408, 425, 429})  # and all 5xx: the same may go well a little later
+_WORDS = ("message", "detail", "error", "reason", "title")
+
+
+class Answer(NamedTuple):
+    """What a server answered.
+
+    Attributes:
+        status: Its HTTP status.
+        headers: Its headers, by their names in lower case.
+        content: Its body.
+        address: Who was asked for what, for messages.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    address: str
+
+    def json(self) -> Any:
+        """Give the body as JSON.
+
+        Raises:
+            GatewayUnreachable: It is none: it was cut short, or somebody in between answered.
+        """
+        try:
+            return json.loads(self.content)
+        except (ValueError, RecursionError) as error:
+            told = _line(self.content.decode("utf-8", "replace"))
+            message = f"{self.address} answered {self.status} with what is no JSON: {told!r}"
+            raise GatewayUnreachable(message) from error
+
+    def words(self) -> str:
+        """Give what the server says itself, in one short line."""
+        text = self.content.decode("utf-8", "replace")
+        try:
+            return _line(_told_in(json.loads(text)) or text)
+        except (ValueError, RecursionError):
+            return _line(text)
+
+
+class HttpClient:
+    """Asks one server; may be used by several threads at once.
+
+    Args:
+        address: Where it is, such as `http://127.0.0.1:8080/base`.
+        token: What it asks for, sent as `Authorization: Bearer`; None for nothing.
+        timeout_s: How long a request may take with its whole answer, seconds.
+        most_bytes: How long an answer may be.
+        context: Whom to trust over TLS; None for whom this machine trusts.
+
+    Raises:
+        SettingsInvalid: The address is none.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        token: str | None = None,
+        timeout_s: float = 5.0,
+        *,
+        most_bytes: int = MOST_BYTES,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        if not _is_address(address):
+            fault = f"gateway.url is {address!r}: must be such as http://host:8080"
+            raise SettingsInvalid([f"{fault} (OPTIMIZER_GATEWAY__URL)"])
+        self.address = address.rstrip("/")
+        self._parts = urlsplit(self.address)
+        self._token = token
+        self._timeout_s = timeout_s
+        self._most_bytes = most_bytes
+        self._context = context
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        content: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        answers: Collection[int] = ANSWERS,
+    ) -> Answer:
+        """Ask for something.
+
+        Args:
+            method: Such as `PUT`.
+            path: What for, escaped, below the address; see `path_of`.
+            content: What is sent as JSON; bytes are sent as they are, None sends nothing.
+            headers: Sent beside those that every request has, and before them.
+            query: What follows the path.
+            answers: Statuses beside 2xx that the caller reads himself.
+
+        Raises:
+            GatewayUnreachable: Nobody answers in time, the answer breaks off or is too long, or
+                the server is busy or broken (429, 5xx).
+            GatewayRefused: It will not: any other status, with its own words.
+        """
+        target = f"{self._parts.path}{path}{'?' + urlencode(query) if query else ''}"
+        body = content if isinstance(content, bytes | None) else json.dumps(content).encode()
+        answer = self._asked(method, path, target, body, {**self._usual(body), **(headers or {})})
+        is_wanted = 200 <= answer.status < 300 or answer.status in answers  # noqa: PLR2004 - 2xx
+        if is_wanted:
+            return answer
+        if answer.status in _PASSING or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise GatewayUnreachable(self._told(answer))
+        raise GatewayRefused(self._told(answer))
+
+    def _usual(self, body: bytes | None) -> dict[str, str]:
+        headers = {"Accept": "application/json", "Connection": "close"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {self._token}"
+        return headers
+
+    def _asked(
+        self, method: str, path: str, target: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Answer:
+        connection, cause = self._connection(), ""
+        asked = f"{method} {self.address}{path}"
+        is_late = threading.Event()
+        try:
+            connection.connect()
+            with _cut_after(connection.sock, self._timeout_s, is_late):
+                connection.request(method, target, body, headers)
+                with closing(connection.getresponse()) as found:
+                    read = found.read(self._most_bytes + 1)
+            cause = self._fault(found, read)
+        except TimeoutError:
+            is_late.set()
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            cause = _cause(error)
+        finally:
+            connection.close()
+        if is_late.is_set():
+            cause = f"no whole answer in {self._timeout_s:g} s"
+        if cause:
+            raise GatewayUnreachable(f"{asked}: {cause}")
+        lowered = {name.lower(): value for name, value in found.headers.items()}
+        return Answer(found.status, lowered, read, asked)
+
+    def _fault(self, found: http.client.HTTPResponse, read: bytes) -> str:
+        """Say why what was read is not the whole answer; `""` where it is."""
+        if len(read) > self._most_bytes:
+            return f"the answer has more than {self._most_bytes} bytes"
+        return "the answer broke off" if found.length else ""
+
+    def _connection(self) -> http.client.HTTPConnection:
+        host, port = self._parts.hostname or "", self._parts.port
+        if self._parts.scheme == "https":
+            return http.client.HTTPSConnection(
+                host, port, timeout=self._timeout_s, context=self._context
+            )
+        return http.client.HTTPConnection(host, port, timeout=self._timeout_s)
+
+    def _told(self, answer: Answer) -> str:
+        words = answer.words()
+        if self._token:  # a server may repeat what it was sent
+            words = words.replace(self._token, "***")
+        told = f"{answer.address} answered {answer.status}{': ' + words if words else ''}"
+        match answer.status:
+            case 401 | 403:
+                return f"{told}: give a token that it takes (OPTIMIZER_GATEWAY__TOKEN)"
+            case 301 | 302 | 303 | 307 | 308:
+                where = _line(answer.headers.get("location", "elsewhere"))
+                return f"{told}: it sends us to {where}: name that address (OPTIMIZER_GATEWAY__URL)"
+        return told
+
+
+def client_of(gateway: GatewaySettings) -> HttpClient:
+    """Give a client of the gateway that the settings name.
+
+    Raises:
+        SettingsInvalid: They give no address.
+    """
+    if gateway.url is None:
+        fault = f"gateway.kind is {gateway.kind}: needs gateway.url (OPTIMIZER_GATEWAY__URL)"
+        raise SettingsInvalid([fault])
+    return HttpClient(gateway.url, gateway.token, gateway.timeout_secs)
+
+
+def path_of(*parts: str) -> str:
+    """Give a path of parts, each escaped: `/a/b%2Fc`."""
+    # A part of dots alone would be taken for a step in the tree of paths.
+    escaped = (quote(part, safe="") for part in parts)
+    return "".join(
+        "/" + (part if part.strip(".") else part.replace(".", "%2E")) for part in escaped
+    )
+
+
+def _is_address(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        parts.port  # noqa: B018 - it raises where it is no number
+    except ValueError:
+        return False
+    is_whole = bool(parts.hostname) and parts.scheme in {"http", "https"}
+    return is_whole and not (parts.query or parts.fragment or parts.username)
+
+
+@contextmanager
+def _cut_after(
+    connection: socket.socket, seconds: float, is_late: threading.Event
+) -> Iterator[None]:
+    """Cut a connection that takes too long, also one that gives a byte now and then."""
+
+    def cut() -> None:
+        is_late.set()
+        try:
+            # As a plain socket: TLS would drop what the reading thread holds.
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)
+        except OSError:  # it has gone already
+            return
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _cause(error: Exception) -> str:
+    match error:
+        case http.client.IncompleteRead():
+            return "the answer broke off"
+        case http.client.BadStatusLine():
+            return "what came is no HTTP"
+    return getattr(error, "strerror", None) or _line(str(error)) or type(error).__name__
+
+
+def _told_in(content: Any) -> str:
+    """Give what JSON says for people, where it says it in one of the usual places."""
+    if isinstance(content, dict):
+        return next((found for name in _WORDS if (found := _told_in(content.get(name)))), "")
+    return content if isinstance(content, str) else ""
+
+
+def _line(text: str) -> str:
+    """Give the first words of a text, in one line."""
+    line = " ".join("".join(one if one.isprintable() else " " for one in text[:4096]).split())
+    return line if len(line) <= _MOST_WORDS else f"{line[:_MOST_WORDS]} ..."
