@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from connectors.actuator import Actuator, open_state
 from connectors.actuator.judging import Judging
-from connectors.api.documents_serving import open_server
+from connectors.api.documents_serving import keep_flags, open_server
 from connectors.api.inputs import open_inputs
 from connectors.api.opening import open_log_of, open_store
 from connectors.api.opening_gateways import open_gateway
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+    from optimizer.ports import Gateway
     from optimizer.settings import Settings
 
 STATE = "actuator.db"
@@ -106,13 +107,20 @@ def _actuate(settings: Settings, stop: threading.Event) -> None:
         judging = Judging(store, settings.recovery.interval_secs, time.monotonic)  # noqa: TID251
         actuator = Actuator(
             log,
-            open_gateway(settings),
+            _open_gateway(stack, settings),
             inputs.append,
             state,
             lease_s=settings.gateway.lease_secs,
             is_judged=judging.goes_on,
         )
         actuator.run(stop)
+
+
+def _open_gateway(stack: ExitStack, settings: Settings) -> Gateway:
+    gateway = open_gateway(settings)
+    if flags := keep_flags(gateway, settings.gateway):
+        stack.callback(flags.close)
+    return gateway
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from connectors.api import rendering
 from connectors.codecs import to_json
 from connectors.configuration import load
 from connectors.documents import files
+from connectors.documents.flag_file import FlagFile
 from connectors.documents.flag_set import FLAGS
 from connectors.documents.folder import Folder
 from connectors.documents.leases import open_lease
@@ -21,6 +22,7 @@ from connectors.documents.parsing import document_of, open_file
 from connectors.documents.proofs import check_public_keys, key_id, new_key_pair, public_key_of
 from connectors.documents.rules import MOST_BYTES
 from connectors.documents.server import DocumentServer
+from connectors.gateways.documents import DocumentGateway
 from connectors.journal import note
 from optimizer.errors import DocumentInvalid, NotFound, OptimizerError, SettingsInvalid
 from optimizer.settings import GatewayKind
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from optimizer.ports import Gateway
     from optimizer.settings import GatewaySettings
 
 _FAILED = 1
@@ -77,6 +80,15 @@ def open_server(settings: GatewaySettings) -> DocumentServer | None:
     server = DocumentServer(root, host, port, public_keys=_public_keys(settings))
     note("info", "documents_served", address=server.address)
     return server
+
+
+def keep_flags(gateway: Gateway, settings: GatewaySettings) -> FlagFile | None:
+    """Keep one flag file of all that a gateway publishes; None where it publishes no documents."""
+    if not isinstance(gateway, DocumentGateway):
+        return None
+    flags = FlagFile(Path(settings.documents_dir), _public_keys(settings))
+    gateway.changed = flags.changed
+    return flags
 
 
 def serving(options: argparse.Namespace) -> int:

@@ -1,10 +1,11 @@
 """A folder of documents, as gateways and clients follow it.
 
-    current/acme/shop/answer.json      what is in force: point flagd at it, or our client
+    current/acme/shop/answer.json      what is in force, for gateways and our client
     leases/acme/shop/answer.json       how long, where it is a step of a rollout
     history/acme/shop/answer/12.json   earlier revisions, the newest few
     prompts/<sha256>.txt               the prompts that documents refer to
     index.json                         what there is
+    flags.json                         all of it for flagd, leases included (`flag_file.py`)
 
 Whatever happens between two writes, each file is whole, and publishing again completes the rest.
 """

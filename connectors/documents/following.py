@@ -69,6 +69,11 @@ class Followed:
         # What choosing looks at: replaced whole, never changed.
         self._now: tuple[Choices, bool, Term | None] | None = None
 
+    @property
+    def until_ns(self) -> int | None:
+        """When the lease that is held ends by the wall clock, since the epoch; None for none."""
+        return None if self._term is None else self._term.until_ns
+
     def choose(self, unit: str, cell: str, clocks: Callable[[], tuple[int, int]]) -> Choice | None:
         """Give what becomes of a unit; None where there is no document."""
         now = self._now

@@ -2,7 +2,7 @@
 
 Paths are those of the folder: `/current/acme/shop/answer.json`, `/leases/...`, `/index.json`. A
 percent sign in a file's name is escaped once more. `/flags.json` is all routes as one flag file, as
-they act at this moment: what evaluators of flags, which know no leases, point at.
+they act at this moment, leases included: what evaluators of flags point at.
 
 There is no password and no encryption: what is
 signed cannot be forged on the way, but prompts can be read by whoever reaches the port.

@@ -41,6 +41,9 @@ class DocumentGateway:
         folder: Where documents are published.
         lease: How long a step of a rollout holds when nobody renews it.
         clock: Gives nanoseconds since the epoch.
+
+    Attributes:
+        changed: Called after each write.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class DocumentGateway:
         self._folder = folder
         self._lease = lease
         self._clock = clock
+        self.changed: Callable[[], object] = bool
 
     def capabilities(self) -> Capabilities:
         """Tell what it can do; who follows the folder is not known."""
@@ -95,6 +99,7 @@ class DocumentGateway:
             needs_lease = document.leased and not self._is_leased(document)
             lease = self._lease_for(Opened(document, body_of(document))) if needs_lease else None
             self._folder.publish(document, None if is_damaged else expected, lease)
+            self.changed()
 
     def observe(self, route: str) -> Mapping[str, int | None]:  # noqa: ARG002 - the port's
         """Tell nothing: nobody knows who follows the folder."""
@@ -117,6 +122,7 @@ class DocumentGateway:
         with _explained(), self._folder.held():
             self._expected(route, expected)
             self._folder.withdraw(route)
+            self.changed()
 
     def _opened(self, route: str) -> Opened | None:
         try:
@@ -152,6 +158,7 @@ class DocumentGateway:
 
     def _give(self, opened: Opened, *, returned: bool = False) -> None:
         self._folder.renew(self._lease_for(opened, returned=returned))
+        self.changed()
 
     def _lease_for(self, opened: Opened, *, returned: bool = False) -> Lease:
         now = datetime.fromtimestamp(self._clock() // 1000 / 1e6, UTC)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 from contextlib import closing
@@ -46,6 +47,27 @@ def test_actuate_brings_documents_there_until_it_is_stopped(scene: Scene) -> Non
     assert scene.told() == [("applied", 1), ("applied", 2)]
     assert "actuator_started gateway=memory" in said
     assert "actuator_stopped gateway=memory" in said
+
+
+def test_evaluators_of_flags_find_what_it_brings_in_one_file(scene: Scene, tmp_path: Path) -> None:
+    flags = tmp_path / "documents" / "flags.json"
+
+    def told(name: str) -> object:
+        content = json.loads(flags.read_bytes())["flags"] if flags.exists() else {}
+        return content.get(ROUTE, {}).get("metadata", {}).get(name)
+
+    scene.say(a_document(1))
+    process = scene.start(OPTIMIZER_GATEWAY__KIND="documents")
+    wait_until(lambda: told("revision") == 1)
+    assert told("until") is None
+    scene.say(a_document(2, 50, leased=True))
+    wait_until(lambda: told("revision") == 2)
+    assert told("until") is not None
+    process.kill()
+    flags.unlink()
+    again = scene.start(OPTIMIZER_GATEWAY__KIND="documents")
+    wait_until(lambda: told("revision") == 2)
+    stopped(again)
 
 
 def test_a_second_one_on_the_same_folder_waits_and_takes_over(scene: Scene) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,14 +22,21 @@ from tests.connectors.documents.test_rendering import FLAGS as SCHEMA
 
 OTHER = "acme/shop/sum"
 UNITS = [f"conversation-{number}" for number in range(500)]
+STEP = a_document(slots=100)
+NOW = datetime.now(UTC)  # noqa: TID251 - evaluators of flags go by the machine's clock
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
     folder = Folder(tmp_path, PAIR.private)
-    folder.publish(a_document(slots=100), lease=a_lease(a_document(slots=100)))
+    folder.publish(STEP, lease=a_lease(STEP, NOW))
     folder.publish(a_document(slots=100, route=OTHER, leased=False))
     return folder
+
+
+@pytest.fixture
+def clocks() -> Clocks:
+    return Clocks(wall_s=(NOW - START).total_seconds())
 
 
 def shares(flags: bytes) -> dict[str, tuple[float, int]]:
@@ -45,18 +53,35 @@ def shares(flags: bytes) -> dict[str, tuple[float, int]]:
     return found
 
 
-def test_all_routes_act_as_their_documents_say(folder: Folder) -> None:
-    assert shares(FlagSet(folder.path, Clocks()).read()) == {ROUTE: (0.5, 7), OTHER: (0.5, 7)}
+def test_all_routes_act_as_their_documents_say(folder: Folder, clocks: Clocks) -> None:
+    assert shares(FlagSet(folder.path, clocks).read()) == {ROUTE: (0.5, 7), OTHER: (0.5, 7)}
 
 
-def test_a_step_whose_lease_ends_is_the_incumbents_and_proves_nothing(folder: Folder) -> None:
-    clocks = Clocks()
+def test_a_step_whose_lease_ends_is_the_incumbents_and_proves_nothing(
+    folder: Folder, clocks: Clocks
+) -> None:
     flags = FlagSet(folder.path, clocks)
     flags.read()
     clocks.advance(300)
     assert shares(flags.read()) == {ROUTE: (0, 0), OTHER: (0.5, 7)}
-    folder.renew(a_lease(a_document(slots=100), START.replace(minute=4)))
+    folder.renew(a_lease(STEP, NOW + timedelta(minutes=4)))
     assert shares(flags.read())[ROUTE] == (0.5, 7)
+
+
+def test_a_step_ends_with_its_lease_where_nobody_is_left_to_tell(folder: Folder) -> None:
+    folder.renew(a_lease(STEP))  # of long ago, when this was written by a clock of then
+    flags = FlagSet(folder.path, Clocks()).read()
+    assert shares(flags) == {ROUTE: (0, 7), OTHER: (0.5, 7)}
+    until = json.loads(flags)["flags"][ROUTE]["metadata"]["until"]
+    assert datetime.fromtimestamp(until, UTC) == START + timedelta(seconds=300)
+
+
+def test_each_flag_tells_how_its_slots_are_dealt(folder: Folder, clocks: Clocks) -> None:
+    flags = json.loads(FlagSet(folder.path, clocks).read())["flags"]
+    for route in (ROUTE, OTHER):
+        told = flags[route]["metadata"]
+        assert told["salt"] == STEP.salt
+        assert json.loads(told["slots"]) == [[NEW.id, 100], [OLD.id, 100]]
 
 
 def test_what_was_returned_is_the_incumbents(folder: Folder) -> None:
@@ -104,7 +129,7 @@ def test_it_is_served_with_a_tag(folder: Folder) -> None:
     source = ServerSource(server.address)
     try:
         first = source.fetch("flags.json")
-        assert shares(first.data) == {ROUTE: (0, 0), OTHER: (0.5, 7)}  # its lease was long ago
+        assert shares(first.data) == {ROUTE: (0.5, 7), OTHER: (0.5, 7)}
         assert source.fetch("flags.json", first.tag).data is None
         folder.publish(a_document(slots=200, revision=8, route=OTHER, leased=False))
         assert shares(source.fetch("flags.json", first.tag).data)[OTHER] == (1, 8)
