@@ -14,7 +14,6 @@ from tests.connectors.documents.examples import PAIR, ROUTE, a_document
 from tests.dataflows.actuating import wait_until
 
 
-
 def publishing(keeping: FlagFile, folder: Folder) -> DocumentGateway:
     gateway = DocumentGateway(folder, timedelta(seconds=300))
     gateway.changed = keeping.changed
