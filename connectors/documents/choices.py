@@ -147,7 +147,9 @@ def stamps_of(
     if cell:
         stamps[f"{STAMP}cell"] = cell
     if revision:
-        stamps |= {f"{STAMP}revision": revision, f"{STAMP}slot": slot}
+        stamps[f"{STAMP}revision"] = revision
+    if slot >= 0:
+        stamps[f"{STAMP}slot"] = slot
     if key is not None:
         from optimizer.observe.stamps import Stamp, sign  # noqa: PLC0415 - only signers load it
 
