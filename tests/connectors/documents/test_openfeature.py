@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 from openfeature import api
 from openfeature.client import OpenFeatureClient
-from openfeature.contrib.provider.flagd import FlagdProvider
-from openfeature.contrib.provider.flagd.config import ResolverType
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.event import ProviderEvent
 
@@ -22,6 +20,8 @@ from connectors.documents.names import CURRENT, file_of
 from connectors.gateways.documents import DocumentGateway
 from tests.connectors.documents.examples import NEW, OLD, PAIR, ROUTE, a_document
 from tests.dataflows.actuating import wait_until
+
+flagd = pytest.importorskip("openfeature.contrib.provider.flagd", reason="not in this environment")
 
 LADDER = (10, 50, 100, 190, 200)  # of 200 slots
 SALTS = ("3f1c0a", "acme/shop/answer", "ü 漢🙂" * 40)
@@ -41,8 +41,8 @@ def evaluator() -> Iterator[Callable[[Path], OpenFeatureClient]]:
     with ExitStack() as stack:
 
         def follow(flags: Path) -> OpenFeatureClient:
-            provider = FlagdProvider(
-                resolver_type=ResolverType.FILE,
+            provider = flagd.FlagdProvider(
+                resolver_type=flagd.config.ResolverType.FILE,
                 offline_flag_source_path=str(flags),
                 deadline_ms=50,  # how often it looks at the file
             )

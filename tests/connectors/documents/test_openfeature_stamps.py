@@ -12,8 +12,6 @@ import mmh3
 import pytest
 from openfeature import api
 from openfeature.client import OpenFeatureClient
-from openfeature.contrib.provider.flagd import FlagdProvider
-from openfeature.contrib.provider.flagd.config import ResolverType
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.flag_evaluation import FlagResolutionDetails, Reason
 from openfeature.provider.in_memory_provider import InMemoryFlag, InMemoryProvider
@@ -29,6 +27,8 @@ from connectors.openfeature import CELL, Stamping
 from optimizer.documents import SLOTS
 from tests.connectors.documents.examples import NEW, OLD, ROUTE, START, a_document, a_lease
 from tests.connectors.documents.test_client import Clocks
+
+flagd = pytest.importorskip("openfeature.contrib.provider.flagd", reason="not in this environment")
 
 UNITS = [f"conversation-{number}" for number in range(400)]
 NOW = datetime.now(UTC)  # noqa: TID251 - evaluators of flags go by the machine's clock
@@ -58,13 +58,15 @@ def client(folder: Folder, clocks: Clocks) -> Iterator[Client]:
 @pytest.fixture
 def follow(tmp_path: Path) -> Iterator[Callable[[bytes], OpenFeatureClient]]:
     """Makes applications' clients of flags that stand in files."""
-    providers: list[FlagdProvider] = []
+    providers: list[flagd.FlagdProvider] = []
 
     def made(flags: bytes) -> OpenFeatureClient:
         path = tmp_path / f"flags-{len(providers)}.json"
         path.write_bytes(flags)
         providers.append(
-            FlagdProvider(resolver_type=ResolverType.FILE, offline_flag_source_path=str(path))
+            flagd.FlagdProvider(
+                resolver_type=flagd.config.ResolverType.FILE, offline_flag_source_path=str(path)
+            )
         )
         api.set_provider_and_wait(providers[-1], str(path))
         return api.get_client(str(path))
