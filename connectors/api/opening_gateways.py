@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +52,17 @@ def _documents(settings: Settings) -> Gateway:
     return DocumentGateway(folder, timedelta(seconds=gateway.lease_secs))
 
 
+def _gateway_api(settings: Settings) -> Gateway:
+    from connectors.gateways.gateway_api.api_server import ApiServer  # noqa: PLC0415
+    from connectors.gateways.gateway_api.gateway import GatewayApiGateway  # noqa: PLC0415
+
+    gateway = settings.gateway
+    server = ApiServer(gateway, os.environ)
+    return GatewayApiGateway(server, gateway.gateway_api.routes, settings.stamps.key)
+
+
 _OPENERS: Mapping[GatewayKind, Callable[[Settings], Gateway]] = {
     GatewayKind.MEMORY: _memory,
     GatewayKind.DOCUMENTS: _documents,
+    GatewayKind.GATEWAY_API: _gateway_api,
 }

@@ -11,6 +11,12 @@ from optimizer.settings.claims import (
 from optimizer.settings.dead_letters import DeadLetterSettings, LetterBytes
 from optimizer.settings.example_file import example
 from optimizer.settings.faults import MASK, is_secret, masked, nearest, unknown
+from optimizer.settings.gateway_api import (
+    GatewayApiSettings,
+    RouteObject,
+    RouteResource,
+    ServingBackend,
+)
 from optimizer.settings.gateways import GatewayKind, GatewaySettings
 from optimizer.settings.json_schema import schema
 from optimizer.settings.kafka import KafkaSettings, Start
@@ -67,6 +73,7 @@ __all__ = [
     "DeadLetterSettings",
     "DecisionSettings",
     "DeploymentMode",
+    "GatewayApiSettings",
     "GatewayKind",
     "GatewaySettings",
     "InputSettings",
@@ -87,10 +94,13 @@ __all__ = [
     "RewardWeights",
     "RiskProfile",
     "RolloutSettings",
+    "RouteObject",
+    "RouteResource",
     "RouteSettings",
     "ScoreSettings",
     "SentinelSettings",
     "ServiceSettings",
+    "ServingBackend",
     "Settings",
     "SourceSettings",
     "StampCheck",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from optimizer.settings.gateway_api import GatewayApiSettings
 from optimizer.settings.kinds import Choice, Number, Text
 from optimizer.settings.knobs import knob
 
@@ -17,6 +18,7 @@ class GatewayKind(StrEnum):
     NONE = "none"
     MEMORY = "memory"
     DOCUMENTS = "documents"
+    GATEWAY_API = "gateway_api"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +28,8 @@ class GatewaySettings:
     kind: GatewayKind = field(
         default=GatewayKind.NONE,
         metadata=knob(
-            "Nothing, a gateway in memory to try things, or documents that gateways and clients "
-            "follow as files and over HTTP",
+            "Nothing, a gateway in memory to try things, documents that gateways and clients "
+            "follow as files and over HTTP, or weights of the Kubernetes Gateway API",
             Choice(GatewayKind),
         ),
     )
@@ -93,3 +95,4 @@ class GatewaySettings:
             unit="s",
         ),
     )
+    gateway_api: GatewayApiSettings = field(default_factory=GatewayApiSettings)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from optimizer.errors import SettingsInvalid
 from optimizer.models import TaskType
 from optimizer.settings.claims import StampCheck
+from optimizer.settings.gateway_api import route_objects
 from optimizer.settings.kafka import LISTS, faults_of
 from optimizer.settings.reading import Reader
 from optimizer.settings.routes import RouteSettings, arm_of
@@ -49,8 +50,12 @@ def validate(
     sources = values.pop("sources", [])
     _check_distinct(sources, "sources", "source", reader)
     _check_stamps(values.get("stamps", {}), sources, reader)
+    gateway_api = values.get("gateway", {}).get("gateway_api", {})
+    _check_distinct(gateway_api.get("routes", []), "gateway.gateway_api.routes", "route", reader)
     if faults := [*found, *reader.faults.values()]:
         raise SettingsInvalid(faults)
+    if "routes" in gateway_api:
+        gateway_api["routes"] = route_objects(gateway_api["routes"])
     settings = _filled(Settings(), values)
     thresholds = settings.strategies.thresholds
     usual = {"tenant": settings.input.tenant}

@@ -140,7 +140,16 @@ CHECKS = {"stamps.check", "sources[].stamps"}  # these need a key to check with
 STAMP_KEY = "the key of all stamps"
 
 # What an item of each list must have, with a value that fits.
-NEEDED = {"routes[].route": "a/b/c", "sources[].source": "spans", "scores[].name": "good"}
+OBJECTS = "gateway.gateway_api.routes[]"
+NEEDED = {
+    "routes[].route": "a/b/c",
+    "sources[].source": "spans",
+    "scores[].name": "good",
+    f"{OBJECTS}.route": "a/b/c",
+    f"{OBJECTS}.name": "chat",
+    f"{OBJECTS}.backends[].arm": "small",
+    f"{OBJECTS}.backends[].name": "small-model",
+}
 
 
 def mapping_of(values: dict[str, Any]) -> dict[str, Any]:

@@ -74,7 +74,9 @@ rollout: {unit: conversation, least_step_secs: null, max_step_secs: 86400, holdb
   cooling_secs: 3600, retry_secs: 86400, require_quality: true, provider_noise_sd: 0.08,
   max_error_rate_pct: null, max_latency_ms: null}
 gateway: {kind: none, documents_dir: documents, http_host: 127.0.0.1, http_port: null,
-  signing_key: null, lease_secs: 300, url: null, token: null, timeout_secs: 5}
+  signing_key: null, lease_secs: 300, url: null, token: null, timeout_secs: 5,
+  gateway_api: {ca_file: null,
+    service_account_dir: /var/run/secrets/kubernetes.io/serviceaccount, routes: []}}
 decisions: {risk_profile: balanced, cooldown_secs: 3600, pending_ttl_secs: 86400}
 constraints: {max_error_rate_pct: 5, max_latency_p95_ms: 3000, min_quality: 0.75,
   daily_budget: 1000, hourly_budget: 50, cost_per_request: 0.50, max_changes_per_day: 5,

@@ -1,0 +1,1 @@
+"""Weights of the Kubernetes Gateway API: HTTPRoute, and AIGatewayRoute of Envoy AI Gateway."""
