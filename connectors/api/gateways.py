@@ -14,7 +14,7 @@ from connectors.codecs import from_json, to_json
 from connectors.configuration import load
 from connectors.gateways.conformance import run
 from connectors.gateways.trials import Outcome, Trial
-from optimizer.documents import Document
+from optimizer.documents import Document, Unit
 
 if TYPE_CHECKING:
     import argparse
@@ -97,6 +97,7 @@ def check(options: argparse.Namespace) -> int:
         open=lambda: open_gateway(settings),
         route=f"{settings.input.tenant}/gateway-check/scratch",
         patience_s=_PATIENCE_S,
+        unit=max(gateway.capabilities().units, key=list(Unit).index),
     )
     is_json = options.output == "json"
     said = _json_of if is_json else _lines_of

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from optimizer.documents import SLOTS, Allotment, Document
+from optimizer.documents import SLOTS, Allotment, Document, Unit
 from optimizer.errors import RevisionConflict
 from optimizer.models import Arm, ModelConfig
 
@@ -61,6 +61,7 @@ class Trial:
         wait: Lets so many seconds pass.
         patience_s: How long replicas may take to follow, seconds.
         arms: A new one and the incumbent.
+        unit: What assignments stick to; one of those the gateway can.
     """
 
     open: Callable[[], Gateway]
@@ -69,6 +70,7 @@ class Trial:
     wait: Callable[[float], None] = time.sleep
     patience_s: float = 10.0
     arms: tuple[Arm, ...] = _ARMS
+    unit: Unit = Unit.CONVERSATION
 
     def document(self, revision: int, slots: int = 10, *, leased: bool = False) -> Document:
         """Give a document in which the new arm has so many slots."""
@@ -81,6 +83,7 @@ class Trial:
             allotments=tuple(Allotment(arm=arm, slots=many) for arm, many in shares if many),
             incumbent=old.id,
             salt="check",
+            unit=self.unit,
             leased=leased,
             created_at=_MADE_AT,
             reason="a check of the gateway",

@@ -1,4 +1,4 @@
-"""The section `gateway.gateway_api`: which objects of Kubernetes serve the calls of which routes."""
+"""The section `gateway.gateway_api`: which objects of Kubernetes deal the calls of which routes."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from connectors.documents.checked import Checked, parsed
 from connectors.documents.parsing import document_of
 from connectors.documents.rendering import body_of, prompts_of
 from connectors.gateways.gateway_api.serving import told
-from optimizer.errors import DocumentInvalid, GatewayRefused
+from optimizer.errors import DocumentInvalid, GatewayRefused, UnknownVersion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,8 +70,8 @@ def kept_in(found: Mapping[str, Any], route: str) -> Kept | None:
         return None
     faults: list[str] = []
     content = Checked(parsed((state or "null").encode()), "state", faults)
-    if (form := content.take("form", int)) != _FORM:
-        content.fault("form", f"is {form}: this version knows {_FORM}")
+    if (form := content.take("form", int)) > _FORM:
+        raise UnknownVersion(f"{route} is kept in form {form}: this version knows up to {_FORM}")
     prompts = content.take("prompts", dict)
     before, written = (content.take(name, list) for name in ("before", "written"))
     is_returned = content.take("returned", bool)

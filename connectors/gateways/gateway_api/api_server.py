@@ -50,8 +50,9 @@ class ApiServer:
         self._token = gateway.token
         self._timeout_s = gateway.timeout_secs
         self._account = Path(gateway.gateway_api.service_account_dir)
-        self._context = _context(gateway.gateway_api.ca_file, self._account / "ca.crt")
-        self._client()
+        certificates = gateway.gateway_api.ca_file, self._account / "ca.crt"
+        self._context = _context(*certificates) if self._address.startswith("https") else None
+        self._client()  # says at once where the address is none
 
     def get(self, place: RouteObject) -> dict[str, Any] | None:
         """Read an object; None where it is not there.
@@ -71,9 +72,7 @@ class ApiServer:
             GatewayUnreachable: The server does not answer; the patch may have taken effect.
             GatewayRefused: It will not, or the object is not there.
         """
-        answer = self._client().request(
-            "PATCH", _path(place), patch, headers=_HEADERS, query=_HOW
-        )
+        answer = self._client().request("PATCH", _path(place), patch, headers=_HEADERS, query=_HOW)
         if answer.status == HTTPStatus.CONFLICT:
             raise Changed
         found = self._object(answer, place)
@@ -108,13 +107,11 @@ def _in_cluster(environment: Mapping[str, str]) -> str:
     host = environment.get("KUBERNETES_SERVICE_HOST")
     port = environment.get("KUBERNETES_SERVICE_PORT", "443")
     if not host:
-        raise SettingsInvalid(
-            [
-                "gateway.url is null: name the address of the API server, such as "
-                "http://127.0.0.1:8001 of `kubectl proxy`; only in a pod it is known by itself "
-                "(OPTIMIZER_GATEWAY__URL)"
-            ]
+        fault = (
+            "gateway.url is null: name the address of the API server, such as that of `kubectl "
+            "proxy`, http://127.0.0.1:8001; in a pod it is known by itself (OPTIMIZER_GATEWAY__URL)"
         )
+        raise SettingsInvalid([fault])
     return f"https://{f'[{host}]' if ':' in host else host}:{port}"
 
 

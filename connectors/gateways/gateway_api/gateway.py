@@ -1,4 +1,4 @@
-"""The gateway of Kubernetes: a document's shares are the weights of one rule of a route's object."""
+"""The gateway of Kubernetes: the shares of a document are the weights of a rule of one object."""
 
 from __future__ import annotations
 

@@ -36,8 +36,7 @@ def _flagger(metadata: Mapping[str, Any]) -> str:
     canaries = [
         str(owner.get("name"))
         for owner in owners
-        if owner.get("kind") == "Canary"
-        and str(owner.get("apiVersion")).startswith("flagger.app/")
+        if owner.get("kind") == "Canary" and str(owner.get("apiVersion")).startswith("flagger.app/")
     ]
     managers = {each.get("manager") for each in metadata.get("managedFields") or ()}
     if not canaries and "flagger" not in managers:

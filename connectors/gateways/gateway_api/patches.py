@@ -92,9 +92,7 @@ def removing(found: Mapping[str, Any], place: RouteObject, kept: Kept) -> Patch:
     ]
 
 
-def rule_in(
-    found: Mapping[str, Any], place: RouteObject
-) -> tuple[int, list[Reference] | None]:
+def rule_in(found: Mapping[str, Any], place: RouteObject) -> tuple[int, list[Reference] | None]:
     """Give the number and the backendRefs of the rule that a place names.
 
     Returns:
