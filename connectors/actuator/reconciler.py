@@ -60,7 +60,7 @@ class Reconciler:
         is_judged: Callable[[], bool],
     ) -> None:
         self._gateway = gateway
-        self._name = gateway.capabilities().name
+        self._name = ""  # the gateway tells it at the first look, when it can be reached
         self._desired = desired
         self._outbox = outbox
         self._life = life
@@ -75,6 +75,7 @@ class Reconciler:
             StorageFailed: The log cannot be read.
         """
         try:
+            self._name = self._name or self._gateway.capabilities().name
             again_s = self._reconcile(errand)
         except (GatewayRefused, DocumentInvalid) as refusal:
             self._tell_refused(errand, refusal)

@@ -61,8 +61,17 @@ def _gateway_api(settings: Settings) -> Gateway:
     return GatewayApiGateway(server, gateway.gateway_api.routes, settings.stamps.key)
 
 
+def _orchestrator(settings: Settings) -> Gateway:
+    from connectors.gateways.http import client_of  # noqa: PLC0415
+    from connectors.gateways.orchestrator import OrchestratorGateway  # noqa: PLC0415
+
+    gateway = settings.gateway
+    return OrchestratorGateway(client_of(gateway), gateway.lease_secs, gateway.signing_key)
+
+
 _OPENERS: Mapping[GatewayKind, Callable[[Settings], Gateway]] = {
     GatewayKind.MEMORY: _memory,
     GatewayKind.DOCUMENTS: _documents,
     GatewayKind.GATEWAY_API: _gateway_api,
+    GatewayKind.ORCHESTRATOR: _orchestrator,
 }

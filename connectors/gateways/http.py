@@ -12,7 +12,7 @@ import socket
 import threading
 from contextlib import closing, contextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 from optimizer.errors import GatewayRefused, GatewayUnreachable, SettingsInvalid
@@ -178,10 +178,13 @@ class HttpClient:
     def _connection(self) -> http.client.HTTPConnection:
         host, port = self._parts.hostname or "", self._parts.port
         if self._parts.scheme == "https":
-            return http.client.HTTPSConnection(
+            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
                 host, port, timeout=self._timeout_s, context=self._context
             )
-        return http.client.HTTPConnection(host, port, timeout=self._timeout_s)
+        else:
+            connection = http.client.HTTPConnection(host, port, timeout=self._timeout_s)
+        connection.response_class = _Response
+        return connection
 
     def _told(self, answer: Answer) -> str:
         words = answer.words()
@@ -195,6 +198,31 @@ class HttpClient:
                 where = _line(answer.headers.get("location", "elsewhere"))
                 return f"{told}: it sends us to {where}: name that address (OPTIMIZER_GATEWAY__URL)"
         return told
+
+
+class _Response(http.client.HTTPResponse):
+    """An answer whose head must be whole: the library takes one that breaks off for its end."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.fp: Any = _Lines(self.fp)
+
+
+class _Lines:
+    """A file in which the end in the middle of a line is a fault."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def readline(self, most: int = -1) -> bytes:
+        """Give a line, which has an end."""
+        line = self._file.readline(most)
+        if not line.endswith(b"\n"):
+            raise http.client.IncompleteRead(line)
+        return line
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 def client_of(gateway: GatewaySettings) -> HttpClient:

@@ -19,6 +19,7 @@ class GatewayKind(StrEnum):
     MEMORY = "memory"
     DOCUMENTS = "documents"
     GATEWAY_API = "gateway_api"
+    ORCHESTRATOR = "orchestrator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,8 @@ class GatewaySettings:
         default=GatewayKind.NONE,
         metadata=knob(
             "Nothing, a gateway in memory to try things, documents that gateways and clients "
-            "follow as files and over HTTP, or weights of the Kubernetes Gateway API",
+            "follow as files and over HTTP, an orchestrator that compares and swaps over HTTP, "
+            "or weights of the Kubernetes Gateway API",
             Choice(GatewayKind),
         ),
     )

@@ -60,6 +60,8 @@ def test_what_a_caller_reads_himself_is_given_back(status: int) -> None:
         (answer(200, b"ab", length=3), GatewayUnreachable, "broke off"),
         (b"SSH-2.0-OpenSSH_9\r\n", GatewayUnreachable, "no HTTP"),
         (b"HTTP/1.1 200 OK\r\n\r\n" + b"y" * 101, GatewayUnreachable, "more than 100 bytes"),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", GatewayUnreachable, "broke off"),
+        (b"HTTP/1.1 200 OK\r\nServer: x\r\n", GatewayUnreachable, "broke off"),
         (CHUNKED + b"5\r\nab", GatewayUnreachable, "broke off"),
         (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200, GatewayUnreachable, "headers"),
     ],
