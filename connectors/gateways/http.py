@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
-import threading
-from contextlib import closing, contextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
+from connectors.gateways.exchange import ExchangeFailed, Wanted, exchanged
 from optimizer.errors import GatewayRefused, GatewayUnreachable, SettingsInvalid
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Mapping
 
     from optimizer.settings import GatewaySettings
 
@@ -146,34 +144,13 @@ class HttpClient:
     def _asked(
         self, method: str, path: str, target: str, body: bytes | None, headers: Mapping[str, str]
     ) -> Answer:
-        connection, cause = self._connection(), ""
-        asked = f"{method} {self.address}{path}"
-        is_late = threading.Event()
+        asked, connection = f"{method} {self.address}{path}", self._connection()
+        wanted = Wanted(method, target, body, headers)
         try:
-            connection.connect()
-            with _cut_after(connection.sock, self._timeout_s, is_late):
-                connection.request(method, target, body, headers)
-                with closing(connection.getresponse()) as found:
-                    read = found.read(self._most_bytes + 1)
-            cause = self._fault(found, read)
-        except TimeoutError:
-            is_late.set()
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            cause = _cause(error)
-        finally:
-            connection.close()
-        if is_late.is_set():
-            cause = f"no whole answer in {self._timeout_s:g} s"
-        if cause:
-            raise GatewayUnreachable(f"{asked}: {cause}")
-        lowered = {name.lower(): value for name, value in found.headers.items()}
-        return Answer(found.status, lowered, read, asked)
-
-    def _fault(self, found: http.client.HTTPResponse, read: bytes) -> str:
-        """Say why what was read is not the whole answer; `""` where it is."""
-        if len(read) > self._most_bytes:
-            return f"the answer has more than {self._most_bytes} bytes"
-        return "the answer broke off" if found.length else ""
+            told = exchanged(connection, wanted, self._timeout_s, self._most_bytes)
+        except ExchangeFailed as error:
+            raise GatewayUnreachable(f"{asked}: {error}") from error
+        return Answer(told.status, told.headers, told.content, asked)
 
     def _connection(self) -> http.client.HTTPConnection:
         host, port = self._parts.hostname or "", self._parts.port
@@ -183,7 +160,6 @@ class HttpClient:
             )
         else:
             connection = http.client.HTTPConnection(host, port, timeout=self._timeout_s)
-        connection.response_class = _Response
         return connection
 
     def _told(self, answer: Answer) -> str:
@@ -198,31 +174,6 @@ class HttpClient:
                 where = _line(answer.headers.get("location", "elsewhere"))
                 return f"{told}: it sends us to {where}: name that address (OPTIMIZER_GATEWAY__URL)"
         return told
-
-
-class _Response(http.client.HTTPResponse):
-    """An answer whose head must be whole: the library takes one that breaks off for its end."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.fp: Any = _Lines(self.fp)
-
-
-class _Lines:
-    """A file in which the end in the middle of a line is a fault."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def readline(self, most: int = -1) -> bytes:
-        """Give a line, which has an end."""
-        line = self._file.readline(most)
-        if not line.endswith(b"\n"):
-            raise http.client.IncompleteRead(line)
-        return line
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
 
 
 def client_of(gateway: GatewaySettings) -> HttpClient:
@@ -254,38 +205,6 @@ def _is_address(address: str) -> bool:
         return False
     is_whole = bool(parts.hostname) and parts.scheme in {"http", "https"}
     return is_whole and not (parts.query or parts.fragment or parts.username)
-
-
-@contextmanager
-def _cut_after(
-    connection: socket.socket, seconds: float, is_late: threading.Event
-) -> Iterator[None]:
-    """Cut a connection that takes too long, also one that gives a byte now and then."""
-
-    def cut() -> None:
-        is_late.set()
-        try:
-            # As a plain socket: TLS would drop what the reading thread holds.
-            socket.socket.shutdown(connection, socket.SHUT_RDWR)
-        except OSError:  # it has gone already
-            return
-
-    timer = threading.Timer(seconds, cut)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _cause(error: Exception) -> str:
-    match error:
-        case http.client.IncompleteRead():
-            return "the answer broke off"
-        case http.client.BadStatusLine():
-            return "what came is no HTTP"
-    return getattr(error, "strerror", None) or _line(str(error)) or type(error).__name__
 
 
 def _told_in(content: Any) -> str:
