@@ -40,12 +40,15 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 # The locks serve Python 3.11 and 3.12; they carry hashes and no addresses. The second is the image's:
-# nothing that only tests need.
+# nothing that only tests need. The third is a LiteLLM proxy's with our plugin in it.
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-	  --no-emit-index-url --all-extras pyproject.toml -o requirements.lock
+	  --no-emit-index-url --extra columns --extra kafka --extra openfeature --extra dev pyproject.toml \
+	  -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	  --no-emit-index-url --extra columns --extra kafka pyproject.toml -o deploy/requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  --no-emit-index-url --extra litellm pyproject.toml -o deploy/litellm/requirements.lock
 
 clean:
-	rm -rf $(VENV) out data build *.egg-info .mypy_cache .ruff_cache .coverage
+	rm -rf $(VENV) .venv-litellm out data build *.egg-info .mypy_cache .ruff_cache .coverage

@@ -107,6 +107,21 @@ class Client:
         choice = None if followed is None else followed.choose(unit, cell, self._clocks)
         return self._empty(route) if choice is None else choice
 
+    def fall_back(self, route: str, cell: str = "") -> Choice:
+        """Give the incumbent's choice, for who cannot carry out the one that was made.
+
+        Its calls are of no revision, so they prove nothing for or against a step.
+        """
+        followed = self._routes.get(route)
+        choice = None if followed is None else followed.fall_back(cell)
+        return self._empty(route) if choice is None else choice
+
+    def unassigned(self, route: str) -> Choice:
+        """Give the choice of a route without a document, for who can carry out no arm of it."""
+        return self._without.get(route) or Choice(
+            route, stamps=stamps_of(route, key=self._stamp_key)
+        )
+
     def unit_of(self, route: str) -> Unit | None:
         """Tell what the assignments of a route stick to; None where there is no document."""
         return self.status(route).unit
@@ -117,6 +132,10 @@ class Client:
         if followed is None:
             return Status(0, "", None, is_followed=False, trouble="nobody asked for it")
         return followed.status(self._clocks())
+
+    def routes(self) -> list[str]:
+        """Name the routes that are followed."""
+        return list(self._routes)
 
     def refresh(self) -> None:
         """Look for newer documents now."""

@@ -35,6 +35,8 @@ class Choice(NamedTuple):
         arm: The arm's id; `""` when there is no document: call as without an optimizer.
         model: The model to ask; `""` as above.
         parameters: What else the request says, such as `temperature`; never changed.
+        written: Those of the parameters that an operator wrote down; the others are what is usual
+            for the task. Who stands between callers and models leaves those to the caller.
         prompt: Name of the prompt; `""` when the caller brings its own.
         prompt_version: Version of the prompt.
         system_prompt: Its text, or its reference; None when the caller brings its own.
@@ -60,6 +62,7 @@ class Choice(NamedTuple):
     cell: str = ""
     stamps: Mapping[str, str | int] = _NONE
     patience_ms: int = 0
+    written: Mapping[str, Any] = _NONE
 
 
 class Choices:
@@ -78,6 +81,7 @@ class Choices:
         self._arms = [arms[document.arm_of(slot)] for slot in range(SLOTS)]
         self._incumbent = arms[document.incumbent]
         self._parameters = {arm.id: _parameters(arm) for arm in document.arms}
+        self._written = {arm.id: _written(arm, self._parameters[arm.id]) for arm in document.arms}
         self._made: dict[str, list[Choice | None]] = {"": [self._at(slot) for slot in range(SLOTS)]}
         self._fallbacks = {"": self._choice(self._incumbent, "")}
 
@@ -122,6 +126,7 @@ class Choices:
             cell=cell,
             stamps=stamps_of(route, arm.id, cell, revision=revision, slot=slot, key=key),
             patience_ms=self._document.patience_ms if revision else 0,
+            written=self._written[arm.id],
         )
 
 
@@ -129,6 +134,11 @@ def _parameters(arm: Arm) -> Mapping[str, Any]:
     told = {name: getattr(arm.config, name) for name in _PARAMETERS}
     parameters = {name: value for name, value in told.items() if value is not None}
     return MappingProxyType(parameters | dict(arm.config.extra_params))
+
+
+def _written(arm: Arm, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    written = {*arm.declared, *arm.config.extra_params}
+    return MappingProxyType({name: told for name, told in parameters.items() if name in written})
 
 
 def stamps_of(

@@ -32,6 +32,7 @@ class Status(NamedTuple):
         unit: What its assignments stick to; None for none.
         is_followed: Units are assigned by it; else the incumbent serves all.
         trouble: Why something newer is not followed; `""` when nothing is wrong.
+        since_ns: When this revision was taken here, nanoseconds since the epoch; 0 for none.
     """
 
     revision: int
@@ -39,6 +40,7 @@ class Status(NamedTuple):
     unit: Unit | None
     is_followed: bool
     trouble: str
+    since_ns: int = 0
 
 
 class Followed:
@@ -61,7 +63,7 @@ class Followed:
         self._stamp_key = stamp_key
         self._tags: dict[str, Hashable] = {}
         self._opened: Opened | None = None
-        self._digest, self.file = "", b""
+        self._digest, self.file, self._since_ns = "", b"", 0
         self._choices: Choices | None = None
         self._lease: Lease | None = None
         self._holds, self._term = False, _NO_TERM
@@ -84,6 +86,11 @@ class Followed:
             return choices.fall_back(cell)
         return choices.choose(unit, cell)
 
+    def fall_back(self, cell: str) -> Choice | None:
+        """Give the incumbent, as no part of the document; None where there is no document."""
+        now = self._now
+        return None if now is None else now[0].fall_back(cell)
+
     def status(self, clocks: tuple[int, int]) -> Status:
         """Tell how it stands."""
         if self._opened is None or self._now is None:
@@ -91,7 +98,14 @@ class Followed:
         _, holds, term = self._now
         is_followed = holds and not (term is not None and term.is_over(*clocks))
         document = self._opened.document
-        return Status(document.revision, self._digest, document.unit, is_followed, self._trouble())
+        return Status(
+            revision=document.revision,
+            sha256=self._digest,
+            unit=document.unit,
+            is_followed=is_followed,
+            trouble=self._trouble(),
+            since_ns=self._since_ns,
+        )
 
     def files(self) -> Iterator[tuple[str, bytes]]:
         """Give the names and contents by which this document can be read again, it the last."""
@@ -129,7 +143,7 @@ class Followed:
         except (UnknownVersion, GatewayUnreachable) as trouble:
             self._troubles[name] = str(trouble)
 
-    def _take_document(self, data: bytes, source: Source, _: tuple[int, int]) -> None:
+    def _take_document(self, data: bytes, source: Source, clocks: tuple[int, int]) -> None:
         opened = open_file(data, self._keys, lambda refers: _prompt(source, refers))
         document, there = opened.document, self._opened
         if document.route != self._route:
@@ -140,7 +154,7 @@ class Followed:
             told = f"revision {document.revision} follows {there.document.revision}"
             raise DocumentInvalid([f"{told}: it is older, or another one of that name"])
         self._opened, self._digest, self.file = opened, digest_of(opened.body), data
-        self._choices = Choices(document, self._stamp_key)
+        self._choices, self._since_ns = Choices(document, self._stamp_key), clocks[0]
         self._lease, self._holds, self._term = None, not document.leased, None
         self._tags.pop(file_of(LEASES, self._route), None)
 
