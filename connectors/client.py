@@ -124,7 +124,8 @@ class Client:
 
     def unit_of(self, route: str) -> Unit | None:
         """Tell what the assignments of a route stick to; None where there is no document."""
-        return self.status(route).unit
+        followed = self._routes.get(route)
+        return None if followed is None else followed.unit
 
     def status(self, route: str) -> Status:
         """Tell what is followed on a route, and why nothing newer is."""

@@ -43,6 +43,29 @@ class Status(NamedTuple):
     since_ns: int = 0
 
 
+class _Now(NamedTuple):
+    """What choosing looks at: replaced whole, never changed, so that what is told is what acts.
+
+    Attributes:
+        choices: Of the document that is followed.
+        holds: It may be acted on, as far as its lease has not ended.
+        term: Its lease; None where it needs none.
+        told: Its revision and the like; nothing of the lease.
+    """
+
+    choices: Choices
+    holds: bool
+    term: Term | None
+    told: Status
+
+    def is_followed(self, clocks: Callable[[], tuple[int, int]]) -> bool:
+        """Tell whether units are assigned by it."""
+        return self.holds and not (self.term is not None and self.term.is_over(*clocks()))
+
+
+_NOTHING = Status(0, "", None, is_followed=False, trouble="")
+
+
 class Followed:
     """One route. One thread refreshes it; any may choose.
 
@@ -63,13 +86,13 @@ class Followed:
         self._stamp_key = stamp_key
         self._tags: dict[str, Hashable] = {}
         self._opened: Opened | None = None
-        self._digest, self.file, self._since_ns = "", b"", 0
+        self._digest, self.file = "", b""
+        self._told = _NOTHING
         self._choices: Choices | None = None
         self._lease: Lease | None = None
         self._holds, self._term = False, _NO_TERM
         self._troubles: dict[str, str] = {}
-        # What choosing looks at: replaced whole, never changed.
-        self._now: tuple[Choices, bool, Term | None] | None = None
+        self._now: _Now | None = None
 
     @property
     def until_ns(self) -> int | None:
@@ -81,31 +104,27 @@ class Followed:
         now = self._now
         if now is None:
             return None
-        choices, holds, term = now
-        if not holds or (term is not None and term.is_over(*clocks())):
-            return choices.fall_back(cell)
-        return choices.choose(unit, cell)
+        if now.is_followed(clocks):
+            return now.choices.choose(unit, cell)
+        return now.choices.fall_back(cell)
 
     def fall_back(self, cell: str) -> Choice | None:
         """Give the incumbent, as no part of the document; None where there is no document."""
         now = self._now
-        return None if now is None else now[0].fall_back(cell)
+        return None if now is None else now.choices.fall_back(cell)
 
     def status(self, clocks: tuple[int, int]) -> Status:
         """Tell how it stands."""
-        if self._opened is None or self._now is None:
-            return Status(0, "", None, is_followed=False, trouble=self._trouble())
-        _, holds, term = self._now
-        is_followed = holds and not (term is not None and term.is_over(*clocks))
-        document = self._opened.document
-        return Status(
-            revision=document.revision,
-            sha256=self._digest,
-            unit=document.unit,
-            is_followed=is_followed,
-            trouble=self._trouble(),
-            since_ns=self._since_ns,
-        )
+        now, trouble = self._now, self._trouble()
+        if now is None:
+            return _NOTHING._replace(trouble=trouble)
+        is_followed = now.is_followed(lambda: clocks)
+        return now.told._replace(is_followed=is_followed, trouble=trouble)
+
+    @property
+    def unit(self) -> Unit | None:
+        """What assignments stick to; None where there is no document."""
+        return self._now.told.unit if self._now else None
 
     def files(self) -> Iterator[tuple[str, bytes]]:
         """Give the names and contents by which this document can be read again, it the last."""
@@ -120,7 +139,7 @@ class Followed:
         self._look(source, file_of(CURRENT, self._route), self._take_document, clocks)
         if self._choices is not None:
             self._look(source, file_of(LEASES, self._route), self._take_lease, clocks)
-            self._now = self._choices, self._holds, self._term  # with its lease, in one
+            self._now = _Now(self._choices, self._holds, self._term, self._told)
         if (trouble := self._trouble()) and trouble != before:
             note("warn", "document_not_followed", route=self._route, trouble=trouble)
 
@@ -154,7 +173,13 @@ class Followed:
             told = f"revision {document.revision} follows {there.document.revision}"
             raise DocumentInvalid([f"{told}: it is older, or another one of that name"])
         self._opened, self._digest, self.file = opened, digest_of(opened.body), data
-        self._choices, self._since_ns = Choices(document, self._stamp_key), clocks[0]
+        self._choices = Choices(document, self._stamp_key)
+        self._told = _NOTHING._replace(
+            revision=document.revision,
+            sha256=self._digest,
+            unit=document.unit,
+            since_ns=clocks[0],
+        )
         self._lease, self._holds, self._term = None, not document.leased, None
         self._tags.pop(file_of(LEASES, self._route), None)
 
