@@ -10,21 +10,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, BinaryIO
 
 from connectors.inputs import partition_of
+from connectors.intake import Entry
 from connectors.positions import Positions
 from connectors.signals import kinds_of
 from optimizer.errors import RecordingInvalid
-from optimizer.observe.columns import Record, RecordKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from connectors.inputs import LogInput
-    from connectors.recordings import RecordingWriter
-    from optimizer.observe.columns import Block
+    from connectors.intake import Intake
 
 PARTITION = "input"
-HEARTBEAT_NS = 1_000_000_000
 _COMPRESSED = {".gz", ".zst", ".bz2", ".xz"}  # their lines were read before they were compressed
 _MOST_BYTES = 8 << 20  # read at once from one file; also the longest line
 
@@ -36,31 +33,27 @@ class Follower:
     same ids and are dropped as repeats.
 
     Args:
-        path: The file or folder.
+        path: The file or folder; None follows commands alone.
         positions: File to keep the positions in.
-        writer: The recording.
-        clock: Gives nanoseconds since the epoch.
-        offsets: Offset of the next record of each partition there is by now.
+        intake: Takes what is read.
         log: Records that commands have appended, to be taken in too; None for none.
+        partition: The partition of what is read, and of commands that name none of their own.
     """
 
     def __init__(
         self,
-        path: Path,
+        path: Path | None,
         positions: Path,
-        writer: RecordingWriter,
-        clock: Callable[[], int],
-        offsets: Mapping[str, int],
+        intake: Intake,
         *,
         log: LogInput | None = None,
+        partition: str = PARTITION,
     ) -> None:
         self._path = path
         self._positions = Positions(positions)
-        self._writer = writer
-        self._clock = clock
-        self._offsets = dict(offsets)
+        self._intake = intake
         self._log = log
-        self._beat_ns = 0
+        self._partition = partition
         self._behind = False
 
     def poll(self) -> None:
@@ -69,17 +62,12 @@ class Follower:
         files = self._files()
         lines = [line for name, path in files.items() for line in self._read(name, path)]
         commanded = self._log.read() if self._log else ()
-        stamp = self._clock()
-        for line in lines:
-            for kind in kinds_of(line):
-                self._append(PARTITION, kind, stamp, line)
-        for record in commanded:
-            self._append(partition_of(record, PARTITION), record.kind, stamp, record.body)
-        if not self._is_behind() and stamp - self._beat_ns >= HEARTBEAT_NS:
-            self._beat_ns = stamp
-            for partition in self._offsets:
-                self._append(partition, RecordKind.HEARTBEAT, stamp, b"")
-        self._writer.flush()
+        entries = [Entry(self._partition, kind, line) for line in lines for kind in kinds_of(line)]
+        entries += [
+            Entry(partition_of(record, self._partition), record.kind, record.body)
+            for record in commanded
+        ]
+        self._intake.take(entries, caught_up=not self._is_behind())
         if lines:
             self._positions.keep(files)
         if self._log:
@@ -88,18 +76,10 @@ class Follower:
     def _is_behind(self) -> bool:
         return self._behind or (self._log is not None and self._log.behind)
 
-    def _append(self, partition: str, kind: RecordKind, stamp_ns: int, body: bytes | Block) -> None:
-        if partition not in self._offsets:
-            # It begins with a heartbeat: nothing of it is ever before what has closed by now.
-            self._writer.declare(partition)
-            self._offsets[partition] = 0
-            self._append(partition, RecordKind.HEARTBEAT, stamp_ns, b"")
-        offset = self._offsets[partition]
-        self._writer.append(Record(partition, offset, stamp_ns, kind, body))
-        self._offsets[partition] = offset + 1
-
     def _files(self) -> dict[str, Path]:
         """Give the files there are, by name; hidden ones and those compressed by now left out."""
+        if self._path is None:
+            return {}
         if not self._path.is_dir():
             return {self._path.name: self._path}
         try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from connectors.codecs import to_json
 from optimizer.errors import SettingsInvalid, StorageFailed
 from optimizer.settings import as_mapping
+from optimizer.settings.sections import InputSettings
 
 if TYPE_CHECKING:
     from dataflows.ingest import Reader
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 _BEGUN = "begun.json"
 # They say where things are, how long they are kept and what is told, but change no decision.
 _PLACES = ("database", "dead_letters", "integrations", "kafka", "observability", "recovery")
-_OWN_PLACES = {"input": ("path", "keep_hours"), "service": ("data_dir", "host", "port", "mode")}
+_OWN_PLACES = {
+    "input": tuple(name for name in InputSettings.__dataclass_fields__ if name != "tenant"),
+    "service": ("data_dir", "host", "port", "mode"),
+}
 
 
 def check_begun(recovery: Path, reader: Reader, settings: Settings) -> None:

@@ -179,6 +179,6 @@ def kafka_sources(
     if main:
         add("kafka", main, telemetry(settings), math.inf)
     if sentinel:
-        is_all = not (main or settings.input.path)
+        is_all = not (main or settings.input.is_live)
         add("sentinel", sentinel, anomalies(settings), math.inf if is_all else _PATIENCE_S)
     return sources

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import os
-import time
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from connectors.api.console import Console
-from connectors.api.opening import open_log, open_log_of, open_store
+from connectors.api.opening import open_log_of, open_store
 from connectors.configuration import load, located
 from connectors.dead_letters import DeadLetterStore
 from connectors.dead_letters.store import FILE as LETTERS
-from connectors.following import PARTITION, Follower
-from connectors.inputs import LogInput
 from connectors.journal import note, open_journal
 from connectors.publisher import Publisher
-from connectors.recordings import RecordingReader, RecordingWriter
-from connectors.recordings.retention import Retention
 from dataflows import actuate
-from dataflows.ingest import RecordingSource
+from dataflows.followed import followed
 from dataflows.optimize import Job, execute
 from dataflows.recovery import begun_with, recovery_at
 from dataflows.sources import Sources
@@ -78,11 +73,14 @@ def _inputs(settings: Settings) -> str:
     """
     clusters = (settings.kafka.brokers, settings.integrations.sentinel_kafka_brokers)
     brokers = [broker for cluster in clusters for broker in cluster or ()]
-    inputs = [*filter(None, [settings.input.path]), *brokers]
+    host, port = settings.input.otlp_http_host, settings.input.otlp_http_port
+    received = [] if port is None else [f"otlp on {host}:{port}"]
+    inputs = [*filter(None, [settings.input.path]), *received, *brokers]
     if not inputs:
         fault = (
-            "input.path is not set, nor kafka.brokers: name the file or folder to follow "
-            "(OPTIMIZER_INPUT__PATH), or brokers to read from (OPTIMIZER_KAFKA__BROKERS)"
+            "input.path is not set, nor input.otlp_http_port, nor kafka.brokers: name the file or "
+            "folder to follow (OPTIMIZER_INPUT__PATH), a port to receive on "
+            "(OPTIMIZER_INPUT__OTLP_HTTP_PORT), or brokers to read from (OPTIMIZER_KAFKA__BROKERS)"
         )
         raise SettingsInvalid([fault])
     return ",".join(inputs)
@@ -90,7 +88,7 @@ def _inputs(settings: Settings) -> str:
 
 def _names(settings: Settings) -> Iterator[str]:
     """Name the kinds of input that are read."""
-    if settings.input.path:
+    if settings.input.is_live:
         yield "input"
     if settings.kafka.brokers:
         yield "kafka"
@@ -123,8 +121,8 @@ def _source(
 ) -> One | Sources:
     """Open all that the settings name as input."""
     sources: list[One] = []
-    if settings.input.path:
-        sources.append(_followed(stack, settings, data, stop))
+    if settings.input.is_live:
+        sources.append(followed(stack, settings, data, stop))
     recovery = data / "recovery"
     recovery_at(recovery, settings.stream.shard_groups)
     begun = begun_with(recovery, _names(settings))
@@ -133,45 +131,6 @@ def _source(
 
         sources += kafka_sources(stack, settings, recovery, stop, begun)
     return sources[0] if len(sources) == 1 else Sources(sources)
-
-
-def _followed(
-    stack: ExitStack, settings: Settings, data: Path, stop: threading.Event
-) -> RecordingSource:
-    """Follow the input into a recording, and read that: live and replay are one path."""
-    if not Path(str(settings.input.path)).exists():
-        note("warn", "input_missing", input=settings.input.path, until="it is there")
-    writer = stack.enter_context(closing(RecordingWriter(data / "inputs", [PARTITION])))
-    log = _log_input(stack, settings, data)
-    reader = RecordingReader(data / "inputs")
-    follower = Follower(
-        Path(str(settings.input.path)),
-        data / "positions.json",
-        writer,
-        time.time_ns,  # noqa: TID251 - an edge: it stamps what arrives
-        reader.next_offsets(),
-        log=log,
-    )
-    source = RecordingSource(reader, reader.manifest.partitions, stop=stop.is_set)
-    clock = time.time_ns  # noqa: TID251 - an edge: it tells what is old
-    keep_hours = settings.input.keep_hours
-    retention = Retention(data / "inputs", writer, keep_hours, clock, source.resumable)
-
-    def more() -> None:
-        follower.poll()
-        retention.look()
-
-    source.more = more
-    return source
-
-
-def _log_input(stack: ExitStack, settings: Settings, data: Path) -> LogInput | None:
-    """Open what commands append to the log; nobody can reach a log in memory."""
-    database = settings.database
-    if database.connection_string == "memory://":
-        return None
-    log = open_log(database.connection_string, database.timeout_secs)
-    return LogInput(stack.enter_context(closing(log)), data / "inputs.position")
 
 
 def open_publisher(

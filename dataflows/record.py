@@ -57,7 +57,7 @@ def command(options: argparse.Namespace) -> int:
         def goes_on() -> bool:
             return time.monotonic() < ends  # noqa: TID251 - see above
 
-        if settings.kafka.brokers and not settings.input.path and not options.origin:
+        if settings.kafka.brokers and not settings.input.is_live and not options.origin:
             found, manifest = _from_kafka(stack, settings, goes_on, stop)
         else:
             reader = open_reader(options.origin or Path(settings.service.data_dir) / "inputs")

@@ -57,7 +57,7 @@ def open_inputs(settings: Settings, sources: Collection[str], or_else: str = "")
             of somebody else.
         StorageFailed: It cannot be reached.
     """
-    if settings.kafka.brokers and not settings.input.path:
+    if settings.kafka.brokers and not settings.input.is_live:
         return _topic(settings, settings.kafka.brokers, sources, or_else)
     database = settings.database
     if database.connection_string == "memory://":

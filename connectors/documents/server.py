@@ -11,18 +11,16 @@ signed cannot be forged on the way, but prompts can be read by whoever reaches t
 from __future__ import annotations
 
 import hashlib
-import socket
-import threading
 import time
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from connectors.documents import files
 from connectors.documents.flag_set import FLAGS, FlagSet
 from connectors.documents.names import INDEX, SERVED
 from connectors.documents.rules import MOST_BYTES, MOST_PROMPT_BYTES
+from connectors.serving import GuardedHandler, GuardedServer
 from optimizer.errors import DocumentInvalid, GatewayUnreachable, StorageFailed
 
 if TYPE_CHECKING:
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
 
 _MOST_INDEX_BYTES = 1 << 28
 _MOST_PATH = 4096
-_IDLE_S = 75.0  # between the requests of a connection
-_LOOK_S = 0.05  # how long closing waits at most
 _TYPES = {"json": "application/json", "txt": "text/plain; charset=utf-8"}
 
 
@@ -63,105 +59,48 @@ class DocumentServer:
     ) -> None:
         try:
             flags = FlagSet(path, _clocks, public_keys)
-            self._server = _Server(path, flags, (host, port), head_secs, most_clients)
+            self._server = _Server(
+                path, flags, (host, port), head_secs=head_secs, most_clients=most_clients
+            )
         except OSError as error:
             way_out = "free it or name another (gateway.http_host, gateway.http_port)"
             told = f"cannot listen on {host} port {port}: {error.strerror}: {way_out}"
             raise GatewayUnreachable(told) from error
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(_LOOK_S,), daemon=True
-        )
-        self._thread.start()
+        self._server.start()
 
     @property
     def address(self) -> str:
         """Where it listens, such as `http://127.0.0.1:8320`."""
-        host, port = self._server.server_address[:2]
-        name = f"[{host!s}]" if ":" in str(host) else str(host)
-        return f"http://{name}:{port}"
+        return self._server.url
 
     def close(self) -> None:
         """Serve no more."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._server.end_all()
-        self._thread.join()
+        self._server.close()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
+class _Server(GuardedServer):
     def __init__(
         self,
         path: Path,
         flags: FlagSet,
         address: tuple[str, int],
+        *,
         head_secs: float,
         most_clients: int,
     ) -> None:
         self.folder = path
         self.flags = flags
-        self.head_secs = head_secs
-        self._most_clients = most_clients
-        self._deadlines: dict[socket.socket, float] = {}
-        if ":" in address[0]:
-            self.address_family = socket.AF_INET6
-        super().__init__(address, _Handler)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Begin with a connection, or close it where there are too many."""
-        if len(self._deadlines) >= self._most_clients:
-            self.shutdown_request(request)
-            return
-        self.allow(request, self.head_secs)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        """Be done with a connection."""
-        self._deadlines.pop(request, None)
-        super().shutdown_request(request)
-
-    def allow(self, connection: socket.socket, seconds: float) -> None:
-        """Let a connection take so long for what it does next."""
-        self._deadlines[connection] = _now() + seconds
-
-    def service_actions(self) -> None:
-        """Cut connections that take too long, such as those that send a byte now and then."""
-        now = _now()
-        for connection, deadline in list(self._deadlines.items()):
-            if deadline < now:
-                _cut(connection)
-
-    def end_all(self) -> None:
-        """Cut all connections."""
-        for connection in list(self._deadlines):
-            _cut(connection)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that leave in the middle."""
+        super().__init__(address, _Handler, head_secs=head_secs, most_clients=most_clients)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server_version, sys_version = "llm-optimizer", ""
-    timeout = _IDLE_S
-    wbufsize = 1 << 16  # an answer in one packet, or its second half waits for the first's receipt
+class _Handler(GuardedHandler):
     server: _Server
 
-    def handle_one_request(self) -> None:
-        """Wait for a request for a while; once it begins it must come soon."""
-        self.server.allow(self.connection, _IDLE_S)
-        if self.rfile.peek(1):  # type: ignore[attr-defined]  # a buffered reader, as the base makes it
-            self.server.allow(self.connection, self.server.head_secs)
-        super().handle_one_request()
-
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - the base class calls it so
         """Answer with a file."""
         self._answer()
 
-    def do_HEAD(self) -> None:
+    def do_HEAD(self) -> None:  # noqa: N802 - the base class calls it so
         """Answer with what stands before a file."""
         self._answer()
 
@@ -172,9 +111,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.request_version = self.protocol_version  # also where the request told none
         self._send(HTTPStatus(status), f"{message or HTTPStatus(status).phrase}\n".encode())
-
-    def log_message(self, *_: Any) -> None:
-        """Write nothing: each client asks twice a second."""
 
     def _answer(self) -> None:
         if self.headers.get("Transfer-Encoding") or self.headers.get("Content-Length", "0") != "0":
@@ -230,14 +166,3 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _clocks() -> tuple[int, int]:
     return time.time_ns(), time.monotonic_ns()  # noqa: TID251 - an edge: leases end by them
-
-
-def _now() -> float:
-    return time.monotonic()  # noqa: TID251 - an edge: connections end by it
-
-
-def _cut(connection: socket.socket) -> None:
-    try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:  # it has gone already
-        return

@@ -185,6 +185,42 @@ class InputSettings:
             unit="h",
         ),
     )
+    otlp_http_port: int | None = field(
+        default=None,
+        metadata=knob(
+            "Port that OTLP is received on over HTTP, such as 4318; null receives nothing",
+            Number(least=0, most=65_535, whole=True),
+            null=True,
+        ),
+    )
+    otlp_http_host: str = field(
+        default="127.0.0.1",
+        metadata=knob("Address that it is received on", Text()),
+    )
+    otlp_http_token: str | None = field(
+        default=None,
+        repr=False,
+        metadata=knob(
+            "What exporters must send as Authorization: Bearer; best given as the variable "
+            "OPTIMIZER_INPUT__OTLP_HTTP_TOKEN",
+            Text(pattern=r"[!-~]{8,500}", rule="8 to 500 letters, digits or signs"),
+            null=True,
+            secret=True,
+        ),
+    )
+    otlp_http_max_mb: int = field(
+        default=16,
+        metadata=knob(
+            "Largest request that is received, inflated",
+            Number(least=1, most=64, whole=True),
+            unit="MiB",
+        ),
+    )
+
+    @property
+    def is_live(self) -> bool:
+        """Whether something comes in that is written to a recording of our own."""
+        return self.path is not None or self.otlp_http_port is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

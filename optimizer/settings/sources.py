@@ -27,7 +27,7 @@ class SourceSettings:
     source: str = field(
         metadata=declared(
             Knob(
-                doc="Its name: a topic, or input for files",
+                doc="Its name: a topic, input for files, or otlp for what is received over HTTP",
                 kind=Text(),
                 required=True,
             )

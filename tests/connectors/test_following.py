@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from connectors.following import PARTITION, Follower
+from connectors.intake import Intake
 from connectors.recordings import RecordingReader, RecordingWriter
 from optimizer.observe.columns import RecordKind
 
@@ -30,9 +31,7 @@ class Rig:
         self.follower = Follower(
             self.input,
             self.folder / "positions.json",
-            self.writer,
-            lambda: self.now,
-            self.reader.next_offsets(),
+            Intake(self.writer, lambda: self.now, self.reader.next_offsets()),
         )
 
     def restart(self) -> None:

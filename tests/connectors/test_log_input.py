@@ -8,6 +8,7 @@ import pytest
 
 from connectors.following import PARTITION, Follower
 from connectors.inputs import INPUTS, LogInput
+from connectors.intake import Intake
 from connectors.logs.memory import MemoryLog
 from connectors.recordings import RecordingReader, RecordingWriter, messages
 from optimizer.errors import StorageFailed
@@ -31,9 +32,7 @@ class Run:
         self.follower = Follower(
             folder / "nothing",
             folder / "positions.json",
-            self.writer,
-            lambda: self.now_ns,
-            RecordingReader(self.folder).next_offsets(),
+            Intake(self.writer, lambda: self.now_ns, RecordingReader(self.folder).next_offsets()),
             log=LogInput(log, folder / "inputs.position"),
         )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from connectors.following import Follower
+from connectors.intake import Intake
 from connectors.positions import Positions
 from optimizer.errors import RecordingInvalid
 from tests.connectors.test_following import Rig
@@ -71,7 +72,9 @@ def test_hidden_and_compressed_files_are_left_alone(rig: Rig, name: str) -> None
 
 def test_a_single_file_is_followed_too(rig: Rig) -> None:
     path = rig.folder / "one.txt"
-    rig.follower = Follower(path, rig.folder / "positions.json", rig.writer, lambda: rig.now, {})
+    rig.follower = Follower(
+        path, rig.folder / "positions.json", Intake(rig.writer, lambda: rig.now, {})
+    )
     rig.follower.poll()
     path.write_text('{"a":1}\n')
     rig.follower.poll()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bytewax.inputs import AbortExecution
 
 from connectors.following import PARTITION, Follower
+from connectors.intake import Intake
 from connectors.recordings import RecordingReader, RecordingWriter
 from dataflows.ingest import RecordingSource
 from optimizer.observe.columns import Record, RecordKind
@@ -71,9 +72,7 @@ class Live(Kept):
             follower = Follower(
                 self.followed,
                 self.folder / "positions.json",
-                writer,
-                lambda: self.now_ns,
-                reader.next_offsets(),
+                Intake(writer, lambda: self.now_ns, reader.next_offsets()),
                 log=self.commands() if self.commands else None,
             )
             source = RecordingSource(reader, [PARTITION], more=more, stop=stop)

@@ -60,7 +60,8 @@ strategies:
   cost_performance: {mode: balanced, quality_weight: 0.5, cost_weight: 0.3, latency_weight: 0.2}
 observability: {log_level: info, json_logging: false, metrics_endpoint: null,
   traces_endpoint: null}
-input: {path: null, tenant: default, keep_hours: 24}
+input: {path: null, tenant: default, keep_hours: 24, otlp_http_port: null,
+  otlp_http_host: 127.0.0.1, otlp_http_token: null, otlp_http_max_mb: 16}
 kafka: {brokers: null, traces_topics: [otlp_spans], metrics_topics: [otlp_metrics],
   logs_topics: [otlp_logs], sentinel_topics: [sentinel.anomalies],
   feedback_topics: [feedback-events], inputs_topics: [llm.optimizer.inputs], start: earliest,
