@@ -23,6 +23,8 @@ GROUPS = {
     ("gateway.networking.k8s.io", "v1", "httproutes"): "HTTPRoute",
     ("aigateway.envoyproxy.io", "v1alpha1", "aigatewayroutes"): "AIGatewayRoute",
 }
+_NAMES = {kind: f"{plural}.{group}" for (group, _, plural), kind in GROUPS.items()}
+_NOT_APPLIED = "the server rejected our request due to an error in our request"
 _REASONS = {
     400: "BadRequest",
     401: "Unauthorized",
@@ -31,6 +33,7 @@ _REASONS = {
     415: "UnsupportedMediaType",
     422: "Invalid",
 }
+JSON_PATCH = "application/json-patch+json"
 Key = tuple[str, str, str]
 Query = dict[str, list[str]]
 
@@ -94,7 +97,8 @@ class KubernetesApi:
         with self.lock:
             kind, metadata = found["kind"], found["metadata"]
             if faults := faults_of(kind, found) + unknown_in(kind, found):
-                raise Refused(422, "; ".join(faults))
+                told = "; ".join(faults)
+                raise Refused(422, f'{kind} "{metadata["name"]}" is invalid: {told}')
             key = kind, metadata["namespace"], metadata["name"]
             found, before = with_defaults(kind, found), self.objects.get(key)
             if found == before:
@@ -118,23 +122,28 @@ class KubernetesApi:
         with self.lock:
             there = self.objects.get(key)
             if there is None:
-                raise Refused(404, f'{key[0]} "{key[2]}" not found')
-            found = _patched(there, patch, media)
+                raise Refused(404, f'{_NAMES[key[0]]} "{key[2]}" not found')
+            found = patched(there, patch, media)
             if found["metadata"].get("resourceVersion") != there["metadata"]["resourceVersion"]:
                 raise Refused(
                     409,
-                    f'Operation cannot be fulfilled on {key[0]} "{key[2]}": the object has been '
-                    "modified; please apply your changes to the latest version and try again",
+                    f'Operation cannot be fulfilled on {_NAMES[key[0]]} "{key[2]}": the object has '
+                    "been modified; please apply your changes to the latest version and try again",
                 )
             if strict and (unknown := unknown_in(key[0], found)):
                 told = ", ".join(f'unknown field "{name}"' for name in unknown)
-                raise Refused(400, f"strict decoding error: {told}")
+                value = json.dumps(json.dumps(found))
+                fault = f"patch: Invalid value: {value}: strict decoding error: {told}"
+                raise Refused(422, f' "" is invalid: {fault}')
             return self.put(found)
 
 
-def _patched(there: dict[str, Any], patch: Any, media: str) -> dict[str, Any]:
-    if media == "application/json-patch+json":
+def patched(there: dict[str, Any], patch: Any, media: str = JSON_PATCH) -> dict[str, Any]:
+    """Give an object as it is after a patch."""
+    if media == JSON_PATCH:
         found = copy.deepcopy(there)
+        if not isinstance(patch, list):
+            raise Refused(400, "error decoding patch: no list of operations")
         for operation in patch:
             _operate(found, operation)
         return found
@@ -161,9 +170,9 @@ def _operate(found: Any, operation: dict[str, Any]) -> None:
             case "remove":
                 del found[key]
             case "test" if found[key] != operation["value"]:
-                raise Refused(422, "the server rejected our request due to an error in our request")
+                raise Refused(422, _NOT_APPLIED)
     except (KeyError, IndexError, ValueError, TypeError) as error:
-        raise Refused(422, f"doc is missing path: {operation['path']}") from error
+        raise Refused(422, _NOT_APPLIED) from error
 
 
 def _merged(there: Any, patch: Any) -> Any:
@@ -256,7 +265,7 @@ def _check_token(api: KubernetesApi, shown: str | None) -> None:
 def _read(api: KubernetesApi, key: Key) -> dict[str, Any]:
     with api.lock:
         if key not in api.objects:
-            raise Refused(404, f'{key[0]} "{key[2]}" not found')
+            raise Refused(404, f'{_NAMES[key[0]]} "{key[2]}" not found')
         return api.objects[key]
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FIELD_MANAGER = "llm-auto-optimizer"
 # Without `Strict` a server drops a field its CRD does not know, and nobody hears of it.
 _HOW = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
+_ANSWERS = frozenset({404, 409, 422})
+_MOST_WORDS = 500
 _HEADERS = {"Content-Type": "application/json-patch+json"}
 _PATHS = {
     RouteResource.HTTP_ROUTE: ("gateway.networking.k8s.io", "v1", "httproutes"),
@@ -41,17 +43,20 @@ class ApiServer:
             Kubernetes sets and by the files of the service account.
         environment: Variables of the process.
 
+    Attributes:
+        address: Where it is.
+
     Raises:
         SettingsInvalid: Nothing says where it is, or its certificates cannot be read.
     """
 
     def __init__(self, gateway: GatewaySettings, environment: Mapping[str, str]) -> None:
-        self._address = gateway.url or _in_cluster(environment)
+        self.address = gateway.url or _in_cluster(environment)
         self._token = gateway.token
         self._timeout_s = gateway.timeout_secs
         self._account = Path(gateway.gateway_api.service_account_dir)
         certificates = gateway.gateway_api.ca_file, self._account / "ca.crt"
-        self._context = _context(*certificates) if self._address.startswith("https") else None
+        self._context = _context(*certificates) if self.address.startswith("https") else None
         self._client()  # says at once where the address is none
 
     def get(self, place: RouteObject) -> dict[str, Any] | None:
@@ -72,9 +77,13 @@ class ApiServer:
             GatewayUnreachable: The server does not answer; the patch may have taken effect.
             GatewayRefused: It will not, or the object is not there.
         """
-        answer = self._client().request("PATCH", _path(place), patch, headers=_HEADERS, query=_HOW)
+        answer = self._client().request(
+            "PATCH", _path(place), patch, headers=_HEADERS, query=_HOW, answers=_ANSWERS
+        )
         if answer.status == HTTPStatus.CONFLICT:
             raise Changed
+        if answer.status == HTTPStatus.UNPROCESSABLE_ENTITY:
+            raise GatewayRefused(f"{told(place)} cannot be dealt so: {_fault_in(answer)}")
         found = self._object(answer, place)
         if found is None:
             raise GatewayRefused(f"{told(place)} is not there any more")
@@ -95,7 +104,14 @@ class ApiServer:
     def _client(self) -> HttpClient:
         """Give a client with the token of now: that of a service account changes every hour."""
         token = self._token or _read(self._account / "token")
-        return HttpClient(self._address, token, self._timeout_s, context=self._context)
+        return HttpClient(self.address, token, self._timeout_s, context=self._context)
+
+
+def _fault_in(answer: Answer) -> str:
+    """Give what is wrong with a patch, without the object that a server may repeat before that."""
+    status = answer.json()
+    message = str(status.get("message", "")) if isinstance(status, dict) else ""
+    return (message.rpartition('}": ')[2] or answer.words())[:_MOST_WORDS]
 
 
 def _path(place: RouteObject) -> str:

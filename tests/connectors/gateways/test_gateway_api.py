@@ -1,4 +1,4 @@
-"""Weights of the Gateway API: the gateway does what is asked of gateways, over a faulty way too."""
+"""Weights of the Gateway API: what is asked of gateways holds, over a faulty way too."""
 
 from __future__ import annotations
 
@@ -8,48 +8,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from connectors.gateways.conformance import CHECKS, run
-from connectors.gateways.gateway_api.api_server import ApiServer
-from connectors.gateways.gateway_api.gateway import GatewayApiGateway
-from connectors.gateways.trials import Outcome, Trial, same
+from connectors.gateways.trials import Outcome, same
 from connectors.mixes import reverted
-from optimizer.documents import Unit
-from optimizer.errors import GatewayUnreachable, RevisionConflict
+from optimizer.errors import (
+    GatewayUnreachable,
+    RevisionConflict,
+)
 from tests.faulty_way import EVERY, Fault, FaultyWay, Kind
 from tests.kubernetes.api_server import KubernetesApi
-from tests.kubernetes.manifests import KINDS, ROUTE, a_place, an_object, settings_of
+from tests.kubernetes.manifests import KINDS, ROUTE, an_object
+from tests.kubernetes.opening import a_trial, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from connectors.gateways.gateway_api.patches import Patch
-    from optimizer.settings import RouteObject
 
 CANNOT = {"replicas_follow", "a_lease_is_renewed"}
-
-
-class Breaking(ApiServer):
-    """Loses the way before the next patch, once."""
-
-    breaks = False
-
-    def patch(self, place: RouteObject, patch: Patch) -> dict[str, Any]:
-        if self.breaks:
-            self.breaks = False
-            self._address = "http://127.0.0.1:1"
-        return super().patch(place, patch)
-
-
-def opened(address: str, kind: str = "HTTPRoute", **more: Any) -> GatewayApiGateway:
-    gateway = settings_of(address, a_place(kind), **more).gateway
-    return GatewayApiGateway(Breaking(gateway, {}), gateway.gateway_api.routes)
-
-
-def a_trial(open_one: Callable[[], GatewayApiGateway]) -> Trial:
-    return Trial(open=open_one, route=ROUTE, unit=Unit.CALL, break_off=break_off)
-
-
-def break_off(gateway: GatewayApiGateway, _: int) -> None:
-    gateway._server.breaks = True  # noqa: SLF001 - a fault to inject
 
 
 @pytest.fixture
