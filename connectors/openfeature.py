@@ -5,7 +5,7 @@
     )
     api.set_provider(flags)
     client = api.get_client()
-    client.add_hooks([Stamping()])
+    client.add_hooks([Stamping(routes=[ROUTE])])
     with tracer.start_as_current_span("chat"):
         arm = client.get_object_value(ROUTE, MINE, EvaluationContext(conversation_id))
         openai.chat.completions.create(model=arm["model"], ...)
@@ -32,7 +32,7 @@ from optimizer.observe.aliases import STAMP
 from optimizer.slots import slot_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from openfeature.flag_evaluation import FlagEvaluationDetails
     from openfeature.hook import HookContext, HookHints
@@ -52,16 +52,21 @@ class Stamping(Hook):
 
     Args:
         key: The installation's key, which signs stamps; None leaves them unsigned.
+        routes: Stamped as themselves where there is no flag for them, as before their first
+            document, which waits for calls.
         clock: Gives seconds since the epoch.
     """
 
     def __init__(
         self,
         key: str | None = None,
+        *,
+        routes: Iterable[str] = (),
         clock: Callable[[], float] = time.time,  # noqa: TID251 - an edge: leases end by it
     ) -> None:
         self._key = key
         self._clock = clock
+        self._without = {route: stamps_of(route, key=key) for route in routes}
         self._algorithms: tuple[Callable[[str, str], int], ...] = (slot_of, _earlier_slot_of)
         stamps_of("", key=key)  # loads what signs, before a request waits for it
 
@@ -87,11 +92,11 @@ class Stamping(Hook):
 
         Returns:
             Attributes for the call's span; without a revision where the arm proves nothing of a
-            step, such as after a lease; empty where the flag is no route's, or in error.
+            step, such as after a lease; empty where the flag is no route's.
         """
         told, arm = details.flag_metadata, details.variant
         if not arm or not told.keys() >= _OURS:
-            return _NONE
+            return self._without.get(details.flag_key, _NONE)
         revision = int(told.get("revision", 0))
         if self._clock() >= float(told.get("until", float("inf"))):
             revision = 0

@@ -153,6 +153,18 @@ def test_flags_of_others_and_failed_evaluations_are_left_alone(follow) -> None:
     assert stamped(asking.get_string_details("other", "mine"), "someone") == {}
 
 
+def test_a_route_is_stamped_before_its_first_document_as_our_client_stamps_it(
+    tmp_path: Path, follow
+) -> None:
+    asking = follow(FlagSet(tmp_path / "nothing", Clocks()).read())
+    asking.add_hooks([Stamping(KEY, routes=[ROUTE])])
+    (span,) = spans_of(asking, ["someone"])
+    with Client(tmp_path / "nothing", stamp_key=KEY, routes=[ROUTE]) as client:
+        assert dict(span.attributes or {}) == client.choose(ROUTE, "someone").stamps
+    assert span.attributes
+    assert f"{STAMPS}signature" in span.attributes
+
+
 class Earlier(InMemoryProvider):
     """Evaluates a flag file by flagd's second fractional algorithm, as flagd core 0.17 does."""
 
