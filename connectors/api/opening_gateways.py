@@ -69,9 +69,32 @@ def _orchestrator(settings: Settings) -> Gateway:
     return OrchestratorGateway(client_of(gateway), gateway.lease_secs, gateway.signing_key)
 
 
+def _configurations(settings: Settings) -> Gateway:
+    from connectors.gateways.configurations import ConfigurationsGateway  # noqa: PLC0415
+    from connectors.gateways.http import client_of  # noqa: PLC0415
+
+    gateway, most = settings.gateway, settings.rollout.max_error_rate_pct
+    # Where the settings name no limit, one that fits each route is watched here, not there.
+    most_errors = 1.0 if most is None else most / 100
+    return ConfigurationsGateway(client_of(gateway), most_errors, gateway.signing_key)
+
+
+def _config_manager(settings: Settings) -> Gateway:
+    from connectors.gateways.http import client_of  # noqa: PLC0415
+    from connectors.gateways.managed_configs import ManagedConfigsGateway  # noqa: PLC0415
+
+    gateway = settings.gateway
+    where = gateway.config_manager
+    return ManagedConfigsGateway(
+        client_of(gateway), where.namespace, where.environment, gateway.signing_key
+    )
+
+
 _OPENERS: Mapping[GatewayKind, Callable[[Settings], Gateway]] = {
     GatewayKind.MEMORY: _memory,
     GatewayKind.DOCUMENTS: _documents,
     GatewayKind.GATEWAY_API: _gateway_api,
     GatewayKind.ORCHESTRATOR: _orchestrator,
+    GatewayKind.CONFIGURATIONS: _configurations,
+    GatewayKind.CONFIG_MANAGER: _config_manager,
 }

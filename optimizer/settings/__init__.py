@@ -22,6 +22,7 @@ from optimizer.settings.json_schema import schema
 from optimizer.settings.kafka import KafkaSettings, Start
 from optimizer.settings.kinds import Text
 from optimizer.settings.knobs import Items, Knob
+from optimizer.settings.managed_configs import ConfigEnvironment, ConfigManagerSettings
 from optimizer.settings.outside import SentinelSettings
 from optimizer.settings.plain import as_mapping
 from optimizer.settings.policy import (
@@ -66,6 +67,8 @@ __all__ = [
     "AttributionSettings",
     "Autonomy",
     "AutonomySettings",
+    "ConfigEnvironment",
+    "ConfigManagerSettings",
     "ConstraintSettings",
     "CostPerformanceConfig",
     "CountedProducer",

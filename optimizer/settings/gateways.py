@@ -8,6 +8,7 @@ from enum import StrEnum
 from optimizer.settings.gateway_api import GatewayApiSettings
 from optimizer.settings.kinds import Choice, Number, Text
 from optimizer.settings.knobs import knob
+from optimizer.settings.managed_configs import ConfigManagerSettings
 
 DAY_SECS = 86_400
 
@@ -20,6 +21,8 @@ class GatewayKind(StrEnum):
     DOCUMENTS = "documents"
     GATEWAY_API = "gateway_api"
     ORCHESTRATOR = "orchestrator"
+    CONFIGURATIONS = "configurations"
+    CONFIG_MANAGER = "config_manager"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +34,8 @@ class GatewaySettings:
         metadata=knob(
             "Nothing, a gateway in memory to try things, documents that gateways and clients "
             "follow as files and over HTTP, an orchestrator that compares and swaps over HTTP, "
-            "or weights of the Kubernetes Gateway API",
+            "services' configurations as the contract has them, a Config Manager, or weights of "
+            "the Kubernetes Gateway API",
             Choice(GatewayKind),
         ),
     )
@@ -97,4 +101,5 @@ class GatewaySettings:
             unit="s",
         ),
     )
+    config_manager: ConfigManagerSettings = field(default_factory=ConfigManagerSettings)
     gateway_api: GatewayApiSettings = field(default_factory=GatewayApiSettings)

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from connectors.gateways.http import client_of
+from connectors.api.opening_gateways import open_gateway
+from connectors.gateways.reference import managed_configs
+from connectors.gateways.reference.serving import JsonFile, JsonServer
 from optimizer.errors import GatewayUnreachable, SettingsInvalid
-from optimizer.settings import Settings
 from tests.answering import Answering, answer
+from tests.connectors.acting import a_document
 from tests.settings_probes.probe import Probe
 
-HERE = "http://127.0.0.1:1"  # the probe puts a server of its own there
+if TYPE_CHECKING:
+    from connectors.gateways.reference.serving import Reply, Request
+    from optimizer.ports import Gateway
+    from optimizer.settings import Settings
+
+HERE = "http://127.0.0.1:1"  # a probe puts a server of its own there
 
 
-def is_told_where(settings: Settings) -> bool:
+def opened(settings: Settings, address: str) -> Gateway:
+    return open_gateway(replace(settings, gateway=replace(settings.gateway, url=address)))
+
+
+def is_opened(settings: Settings) -> bool:
     try:
-        client_of(settings.gateway)
+        open_gateway(settings)
     except SettingsInvalid:
         return False
     return True
@@ -24,25 +36,39 @@ def is_told_where(settings: Settings) -> bool:
 
 def authorization(settings: Settings) -> list[str]:
     """Give what a server is shown."""
-    with Answering(answer()) as server:
-        client_of(replace(settings.gateway, url=server.address)).request("GET", "/")
+    with Answering(answer(200, b'{"routes": []}')) as server:
+        opened(settings, server.address).routes()
     lines = server.requests[0].split("\r\n")
     return [line for line in lines if line.startswith("Authorization")]
 
 
-def waits_for_a_slow_one(settings: Settings) -> str:
-    with ExitStack() as stack:
-        server = stack.enter_context(Answering())
+def waits_for_a_silent_one(settings: Settings) -> str:
+    with Answering() as server:
         try:
-            client_of(replace(settings.gateway, url=server.address)).request("GET", "/")
+            opened(settings, server.address).routes()
         except GatewayUnreachable as error:
             return str(error).rpartition(": ")[2]
     return "an answer"
 
 
-GIVEN = {"gateway": {"url": HERE}}
+def written(settings: Settings) -> list[tuple[Any, ...]]:
+    """Give where a Config Manager is told to keep a document."""
+    asked: list[Request] = []
+    answered = managed_configs.made(JsonFile(None))
+
+    def remember(request: Request) -> Reply:
+        asked.append(request)
+        return answered(request)
+
+    with closing(JsonServer(remember)) as server:
+        opened(settings, server.address).apply(a_document(1), 0, "")
+    return [(one.parts[3], one.content["env"]) for one in asked if one.method == "POST"]
+
+
+GIVEN = {"gateway": {"kind": "orchestrator", "url": HERE}}
+CONFIGS = {"gateway": {"kind": "config_manager", "url": HERE}}
 PROBES = (
-    Probe("gateway.url", (None, HERE), is_told_where, (False, True)),
+    Probe("gateway.url", (None, HERE), is_opened, (False, True), GIVEN),
     Probe(
         "gateway.token",
         (None, "abc"),
@@ -53,8 +79,22 @@ PROBES = (
     Probe(
         "gateway.timeout_secs",
         (0.1, 0.2),
-        waits_for_a_slow_one,
+        waits_for_a_silent_one,
         ("no whole answer in 0.1 s", "no whole answer in 0.2 s"),
         GIVEN,
+    ),
+    Probe(
+        "gateway.config_manager.namespace",
+        ("llm-optimizer", "acme/live"),
+        written,
+        ([("llm-optimizer", "production")], [("acme/live", "production")]),
+        CONFIGS,
+    ),
+    Probe(
+        "gateway.config_manager.environment",
+        ("production", "edge"),
+        written,
+        ([("llm-optimizer", "production")], [("llm-optimizer", "edge")]),
+        CONFIGS,
     ),
 )

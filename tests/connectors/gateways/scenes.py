@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from connectors.gateways.configurations import ConfigurationsGateway
 from connectors.gateways.http import HttpClient
+from connectors.gateways.managed_configs import ManagedConfigsGateway
 from connectors.gateways.orchestrator import OrchestratorGateway
-from connectors.gateways.reference import orchestrator
+from connectors.gateways.reference import configurations, managed_configs, orchestrator
 from connectors.gateways.reference.serving import JsonFile, JsonServer
 from connectors.gateways.trials import Trial
 from optimizer.errors import GatewayUnreachable, RevisionConflict
@@ -41,8 +43,23 @@ class Remote(NamedTuple):
     cannot: frozenset[str] = frozenset()
 
 
+UNLEASED = frozenset({"a_lease_is_renewed", "replicas_follow"})
+UNCOMPARED = frozenset({"of_two_writers_at_once_one_wins"})
 REMOTES = (
     Remote("orchestrator", orchestrator.made, lambda client: OrchestratorGateway(client, LEASE_S)),
+    Remote("configurations", configurations.made, ConfigurationsGateway, UNLEASED),
+    Remote(
+        "configurations-without-etags",
+        configurations.made_without_etags,
+        ConfigurationsGateway,
+        UNLEASED | UNCOMPARED,
+    ),
+    Remote(
+        "config_manager",
+        managed_configs.made,
+        lambda client: ManagedConfigsGateway(client, "llm-optimizer", "production"),
+        UNLEASED | UNCOMPARED,
+    ),
 )
 
 
