@@ -90,6 +90,14 @@ def _config_manager(settings: Settings) -> Gateway:
     )
 
 
+def _litellm_admin(settings: Settings) -> Gateway:
+    from connectors.gateways.http import client_of  # noqa: PLC0415
+    from connectors.gateways.litellm_admin import LiteLLMAdmin  # noqa: PLC0415
+
+    gateway = settings.gateway
+    return LiteLLMAdmin(client_of(gateway), gateway.litellm_admin)
+
+
 _OPENERS: Mapping[GatewayKind, Callable[[Settings], Gateway]] = {
     GatewayKind.MEMORY: _memory,
     GatewayKind.DOCUMENTS: _documents,
@@ -97,4 +105,5 @@ _OPENERS: Mapping[GatewayKind, Callable[[Settings], Gateway]] = {
     GatewayKind.ORCHESTRATOR: _orchestrator,
     GatewayKind.CONFIGURATIONS: _configurations,
     GatewayKind.CONFIG_MANAGER: _config_manager,
+    GatewayKind.LITELLM_ADMIN: _litellm_admin,
 }

@@ -175,7 +175,8 @@ def what_failed_half_way_is_finished(trial: Trial) -> str:
     """A document that broke off after some of its writes is finished by trying again."""
     if trial.break_off is None:
         raise Unshown("nothing here can break off the way to it")
-    many = len(trial.open().plan(trial.document(1)))
+    trial.open().apply(trial.document(1), 0, "1")
+    many = len(trial.open().plan(trial.document(2, 50)))
     for done in range(many):
         clear(trial)
         _break_off(trial, trial.break_off, done)

@@ -22,6 +22,7 @@ from optimizer.settings.json_schema import schema
 from optimizer.settings.kafka import KafkaSettings, Start
 from optimizer.settings.kinds import Text
 from optimizer.settings.knobs import Items, Knob
+from optimizer.settings.litellm_admin import LiteLLMAdminSettings
 from optimizer.settings.managed_configs import ConfigEnvironment, ConfigManagerSettings
 from optimizer.settings.outside import SentinelSettings
 from optimizer.settings.plain import as_mapping
@@ -88,6 +89,7 @@ __all__ = [
     "LetterBytes",
     "LimitSettings",
     "LinkIndex",
+    "LiteLLMAdminSettings",
     "LogLevel",
     "ObservabilitySettings",
     "OptimizationMode",

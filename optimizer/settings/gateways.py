@@ -8,6 +8,7 @@ from enum import StrEnum
 from optimizer.settings.gateway_api import GatewayApiSettings
 from optimizer.settings.kinds import Choice, Number, Text
 from optimizer.settings.knobs import knob
+from optimizer.settings.litellm_admin import LiteLLMAdminSettings
 from optimizer.settings.managed_configs import ConfigManagerSettings
 
 DAY_SECS = 86_400
@@ -23,6 +24,7 @@ class GatewayKind(StrEnum):
     ORCHESTRATOR = "orchestrator"
     CONFIGURATIONS = "configurations"
     CONFIG_MANAGER = "config_manager"
+    LITELLM_ADMIN = "litellm_admin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +36,8 @@ class GatewaySettings:
         metadata=knob(
             "Nothing, a gateway in memory to try things, documents that gateways and clients "
             "follow as files and over HTTP, an orchestrator that compares and swaps over HTTP, "
-            "services' configurations as the contract has them, a Config Manager, or weights of "
-            "the Kubernetes Gateway API",
+            "services' configurations as the contract has them, a Config Manager, weights of the "
+            "Kubernetes Gateway API, or LiteLLM's admin API",
             Choice(GatewayKind),
         ),
     )
@@ -103,3 +105,4 @@ class GatewaySettings:
     )
     config_manager: ConfigManagerSettings = field(default_factory=ConfigManagerSettings)
     gateway_api: GatewayApiSettings = field(default_factory=GatewayApiSettings)
+    litellm_admin: LiteLLMAdminSettings = field(default_factory=LiteLLMAdminSettings)

@@ -78,7 +78,8 @@ gateway: {kind: none, documents_dir: documents, http_host: 127.0.0.1, http_port:
   signing_key: null, lease_secs: 300, url: null, token: null, timeout_secs: 5,
   config_manager: {namespace: llm-optimizer, environment: production},
   gateway_api: {ca_file: null,
-    service_account_dir: /var/run/secrets/kubernetes.io/serviceaccount, routes: []}}
+    service_account_dir: /var/run/secrets/kubernetes.io/serviceaccount, routes: []},
+  litellm_admin: {groups: {}, params: {}, stamped: false}}
 decisions: {risk_profile: balanced, cooldown_secs: 3600, pending_ttl_secs: 86400}
 constraints: {max_error_rate_pct: 5, max_latency_p95_ms: 3000, min_quality: 0.75,
   daily_budget: 1000, hourly_budget: 50, cost_per_request: 0.50, max_changes_per_day: 5,
