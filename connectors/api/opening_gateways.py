@@ -46,10 +46,12 @@ def _memory(settings: Settings) -> Gateway:
 def _documents(settings: Settings) -> Gateway:
     from connectors.documents.folder import Folder  # noqa: PLC0415
     from connectors.gateways.documents import DocumentGateway  # noqa: PLC0415
+    from connectors.gateways.replicas import replicas_of  # noqa: PLC0415
 
     gateway = settings.gateway
     folder = Folder(Path(gateway.documents_dir), gateway.signing_key)
-    return DocumentGateway(folder, timedelta(seconds=gateway.lease_secs))
+    lease = timedelta(seconds=gateway.lease_secs)
+    return DocumentGateway(folder, lease, replicas=replicas_of(gateway))
 
 
 def _gateway_api(settings: Settings) -> Gateway:

@@ -11,6 +11,7 @@ from connectors.documents.leases import Lease
 from connectors.documents.parsing import Opened
 from connectors.documents.proofs import digest_of
 from connectors.documents.rendering import body_of
+from connectors.gateways.replicas import Replicas
 from connectors.journal import note
 from connectors.mixes import mix_of, reverted
 from optimizer.documents import Unit
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from connectors.documents.folder import Folder
     from optimizer.documents import Document
 
+_NOBODY = Replicas()
+
 
 class DocumentGateway:
     """Implements `ports.Gateway` over a folder.
@@ -41,6 +44,7 @@ class DocumentGateway:
         folder: Where documents are published.
         lease: How long a step of a rollout holds when nobody renews it.
         clock: Gives nanoseconds since the epoch.
+        replicas: Those of who follows the folder that tell what they run.
 
     Attributes:
         changed: Called after each write.
@@ -51,14 +55,16 @@ class DocumentGateway:
         folder: Folder,
         lease: timedelta,
         clock: Callable[[], int] = time.time_ns,  # noqa: TID251 - an edge: leases end by it
+        replicas: Replicas = _NOBODY,
     ) -> None:
         self._folder = folder
+        self._replicas = replicas
         self._lease = lease
         self._clock = clock
         self.changed: Callable[[], object] = bool
 
     def capabilities(self) -> Capabilities:
-        """Tell what it can do; who follows the folder is not known."""
+        """Tell what it can do; who follows the folder is known as far as it was named."""
         return Capabilities(
             name="documents",
             units=frozenset(Unit),
@@ -66,7 +72,7 @@ class DocumentGateway:
             stamps_revision=True,
             atomic=True,
             leases=True,
-            tells_replicas=False,
+            tells_replicas=bool(self._replicas),
             compares=True,
         )
 
@@ -101,9 +107,9 @@ class DocumentGateway:
             self._folder.publish(document, None if is_damaged else expected, lease)
             self.changed()
 
-    def observe(self, route: str) -> Mapping[str, int | None]:  # noqa: ARG002 - the port's
-        """Tell nothing: nobody knows who follows the folder."""
-        return {}
+    def observe(self, route: str) -> Mapping[str, int | None]:
+        """Ask the replicas that were named; others may follow the folder unseen."""
+        return self._replicas.revisions(route)
 
     def renew(self, route: str, revision: int) -> None:
         """Write a new lease, unless the incumbent was let take over."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from optimizer.settings.gateway_api import GatewayApiSettings
-from optimizer.settings.kinds import Choice, Number, Text
+from optimizer.settings.kinds import Choice, Names, Number, Text
 from optimizer.settings.knobs import knob
 from optimizer.settings.litellm_admin import LiteLLMAdminSettings
 from optimizer.settings.managed_configs import ConfigManagerSettings
@@ -74,6 +74,17 @@ class GatewaySettings:
             "How long a step of a rollout holds when nobody renews it",
             Number(least=30, most=DAY_SECS, whole=True),
             unit="s",
+        ),
+    )
+    replicas: tuple[str, ...] = field(
+        default=(),
+        metadata=knob(
+            "Proxies that follow documents and tell what they run, such as [http://host:4000]",
+            Names(
+                length=400,
+                pattern=r"https?://[^\s/?#@]+(/[^\s?#]*)?",
+                form="such as http://host:4000",
+            ),
         ),
     )
     url: str | None = field(

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from optimizer.models import Arm, ModelConfig
 from optimizer.slots import slot_of
-from tests.dataflows.actuating import wait_until
-from tests.litellm.proxy import Proxy
-from tests.litellm.sink import Sink
-from tests.litellm.steering import NEW, OLD, ROUTE, STAMP, a_step, publish, variables
+from tests.litellm.stage import Stage
+from tests.litellm.steering import NEW, OLD, ROUTE, STAMP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,28 +21,13 @@ CALLS = 2000
 POINTS = 0.02
 
 
-class Stage:
-    """A proxy, the folder that it follows, and what it exports."""
-
-    def __init__(self, folder: Path) -> None:
-        self.documents = folder / "documents"
-        self.sink = Sink()
-        self.proxy = Proxy(folder, variables(self.documents, self.sink.address))
-
-    def steer(self, revision: int, slots: int, **changes: object) -> None:
-        """Publish a step and wait until the proxy runs it."""
-        publish(self.documents, a_step(revision, slots, **changes))
-        wait_until(lambda: self.proxy.runs(ROUTE) == revision)
-
-
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """One proxy for all tests of this module, each of which raises the revision."""
     stage = Stage(tmp_path_factory.mktemp("steered"))
     stage.proxy.start()
     yield stage
-    stage.proxy.stop()
-    stage.sink.close()
+    stage.close()
 
 
 def test_shares_are_as_commanded_and_nobody_leaves_a_growing_cohort(stage: Stage) -> None:
@@ -81,9 +65,7 @@ def test_an_arm_s_model_and_parameters_are_what_is_asked_for(stage: Stage) -> No
 
 def test_what_an_arm_does_not_say_stays_the_caller_s(stage: Stage) -> None:
     stage.steer(11, 0)
-    stage.sink.clear()
-    stage.proxy.chat(temperature=0.9, max_tokens=4000)
-    (call,) = stage.sink.wait_for(1)
+    call = stage.asked(temperature=0.9, max_tokens=4000)
     assert call.attributes[f"{STAMP}arm"] == OLD.id
     assert call.attributes["gen_ai.request.temperature"] == 0.9
     assert call.attributes["gen_ai.request.max_tokens"] == 4000
@@ -96,3 +78,16 @@ def test_who_asks_for_another_group_gets_it(stage: Stage) -> None:
     assert answer["choices"][0]["message"]["content"] == "from small"
     (call,) = stage.sink.wait_for(1)
     assert f"{STAMP}arm" not in call.attributes
+
+
+def test_an_arm_that_the_proxy_has_no_group_for_is_told_and_the_incumbent_serves(
+    stage: Stage,
+) -> None:
+    gone = Arm(config=ModelConfig(model="gpt-5"), declared=("model",))
+    stage.steer(13, 200, new=gone)
+    call = stage.asked()
+    assert call.attributes[f"{STAMP}arm"] == OLD.id
+    assert f"{STAMP}revision" not in call.attributes
+    told = stage.proxy.status()["routes"][ROUTE]
+    assert (told["revision"], told["is_followed"]) == (13, True)
+    assert told["trouble"] == f"arm {gone.id}: no model group serves gpt-5"

@@ -75,7 +75,7 @@ rollout: {unit: conversation, least_step_secs: null, max_step_secs: 86400, holdb
   cooling_secs: 3600, retry_secs: 86400, require_quality: true, provider_noise_sd: 0.08,
   max_error_rate_pct: null, max_latency_ms: null}
 gateway: {kind: none, documents_dir: documents, http_host: 127.0.0.1, http_port: null,
-  signing_key: null, lease_secs: 300, url: null, token: null, timeout_secs: 5,
+  signing_key: null, lease_secs: 300, replicas: [], url: null, token: null, timeout_secs: 5,
   config_manager: {namespace: llm-optimizer, environment: production},
   gateway_api: {ca_file: null,
     service_account_dir: /var/run/secrets/kubernetes.io/serviceaccount, routes: []},

@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from contextlib import ExitStack, chdir, closing, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from connectors.api.opening import open_log
+from connectors.api.opening_gateways import open_gateway
 from connectors.codecs import cloud_event, to_json
 from connectors.documents.parsing import open_file
 from connectors.documents.sources import ServerSource
@@ -21,6 +23,7 @@ from connectors.inputs import INPUTS
 from connectors.publisher import DOCUMENTS
 from dataflows.actuate import beside
 from optimizer.settings import GatewayKind
+from tests.answering import Answering, answer
 from tests.connectors.acting import ROUTE, a_document
 from tests.settings_probes.probe import Probe
 
@@ -102,6 +105,16 @@ def lease_length_s(settings: Settings) -> float:
     return (until - begun).total_seconds()
 
 
+def told_by_replicas(settings: Settings) -> list[int | None]:
+    """Give what a proxy that runs revision 3 is read as; the settings name it by its place."""
+    status = {"routes": {"a/b/c": {"revision": 3, "is_followed": True}}}
+    with Answering(answer(content=json.dumps(status).encode())) as server:
+        named = tuple(server.address for _ in settings.gateway.replicas)
+        gateway = replace(settings.gateway, replicas=named)
+        opened = open_gateway(replace(settings, gateway=gateway))
+        return list(opened.observe("a/b/c").values())
+
+
 HOSTS = ("127.0.0.1", "127.0.0.2")
 GIVEN = {"gateway": {"kind": "documents"}}
 GIVEN_PORT = {"gateway": {"kind": "documents", "http_port": 0}}
@@ -122,5 +135,6 @@ PROBES = (
     Probe("gateway.signing_key", (None, "5e" * 32), is_signed, ([False] * 2, [True] * 2), GIVEN),
     Probe("gateway.http_port", (None, 0), served, ([], [("127.0.0.1", 1)]), GIVEN),
     Probe("gateway.http_host", HOSTS, served, tuple([(host, 1)] for host in HOSTS), GIVEN_PORT),
+    Probe("gateway.replicas", ([], ["http://host:4000"]), told_by_replicas, ([], [3]), GIVEN),
     Probe("gateway.lease_secs", (30, 900), lease_length_s, (30, 900), GIVEN),
 )
