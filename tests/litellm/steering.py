@@ -14,7 +14,7 @@ from optimizer.models import Arm, ModelConfig
 if TYPE_CHECKING:
     from pathlib import Path
 
-ROUTE, OTHER_ROUTE = "acme/shop/answer", "acme/shop/other"
+ROUTE, OTHER_ROUTE, TRIED_ROUTE = (f"acme/shop/{name}" for name in ("answer", "other", "tried"))
 OLD = Arm(config=ModelConfig(model="gpt-4o"), declared=("model",))
 NEW = Arm(
     config=ModelConfig(model="gpt-4o-mini", temperature=0.2, max_tokens=64),
@@ -56,7 +56,7 @@ def variables(documents: str | Path, sink: str, **more: str) -> dict[str, str]:
     return {
         "LLM_OPTIMIZER_DOCUMENTS": str(documents),
         "LLM_OPTIMIZER_PUBLIC_KEYS": PAIR.public,
-        "LLM_OPTIMIZER_ROUTES": f"chat={ROUTE},other={OTHER_ROUTE}",
+        "LLM_OPTIMIZER_ROUTES": f"chat={ROUTE},other={OTHER_ROUTE},tried={TRIED_ROUTE}",
         "OTEL_EXPORTER_OTLP_ENDPOINT": sink,
         "OTEL_BSP_SCHEDULE_DELAY": "100",
         **more,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,11 +20,20 @@ from connectors.gateways.replicas import Replicas
 from connectors.gateways.trials import Trial
 from tests.dataflows.actuating import wait_until
 from tests.litellm.stage import Stage
-from tests.litellm.steering import NEW, OLD, OTHER_ROUTE, PAIR, ROUTE, STAMP, a_gateway, a_step
+from tests.litellm.steering import (
+    NEW,
+    OLD,
+    OTHER_ROUTE,
+    PAIR,
+    ROUTE,
+    STAMP,
+    TRIED_ROUTE,
+    a_gateway,
+    a_step,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 CURRENT_FILE, LEASE_FILE = file_of(CURRENT, ROUTE), file_of(LEASES, ROUTE)
@@ -66,9 +77,9 @@ def missing(folder: Path) -> None:
 
 def published(folder: Path, document: object, key: str | None) -> None:
     """Put the file of a document there as somebody else's writing would."""
-    elsewhere = folder.with_name("elsewhere")
-    Folder(elsewhere, key).publish(document)
-    (folder / CURRENT_FILE).write_bytes((elsewhere / CURRENT_FILE).read_bytes())
+    with TemporaryDirectory() as elsewhere:
+        Folder(Path(elsewhere), key).publish(document)
+        (folder / CURRENT_FILE).write_bytes((Path(elsewhere) / CURRENT_FILE).read_bytes())
 
 
 @pytest.mark.parametrize(
@@ -84,6 +95,8 @@ def test_what_cannot_be_believed_changes_nothing(
     stage: Stage, number: int, damage: Callable[[Path], None]
 ) -> None:
     revision = 10 + number
+    for name in (CURRENT_FILE, LEASE_FILE):  # what the test before left
+        (stage.documents / name).unlink(missing_ok=True)
     stage.steer(revision, 200)
     damage(stage.documents)
     stage.let_it_look()
@@ -120,9 +133,10 @@ def test_a_gateway_that_knows_the_proxy_s_address_tells_what_it_runs(stage: Stag
     folder = Folder(stage.documents, PAIR.private)
     trial = Trial(
         open=lambda: DocumentGateway(folder, timedelta(seconds=60), replicas=replicas),
-        route="acme/shop/tried",
+        route=TRIED_ROUTE,
     )
-    assert replicas_follow(trial).startswith("0 of 1 tell")  # it does not follow that route
+    assert replicas_follow(trial).startswith("1 of 1 tell")
+    assert trial.open().observe("acme/shop/unknown") == {stage.proxy.address: None}
     there = a_gateway(stage.documents).read(ROUTE)
     stage.steer(there.revision + 1, 50)
     assert trial.open().observe(ROUTE) == {stage.proxy.address: there.revision + 1}
@@ -130,7 +144,7 @@ def test_a_gateway_that_knows_the_proxy_s_address_tells_what_it_runs(stage: Stag
 
 def test_a_proxy_that_is_started_anew_goes_on_with_what_it_kept(stage: Stage) -> None:
     there = a_gateway(stage.documents).read(ROUTE)
-    stage.steer(there.revision + 1, 200)
+    stage.steer(there.revision + 1, 200, leased=False)
     stage.let_it_look()
     stage.proxy.kill()
     stage.server.close()

@@ -14,7 +14,6 @@ from tests.litellm.steering import NEW, OLD, ROUTE, STAMP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 CALLS = 2000
