@@ -39,6 +39,13 @@ def _add_looking(actions: Commands) -> None:
         help="the one that approving this pending decision would put out",
     )
     showing.add_argument("--flags", action="store_true", help="as the flag file that gateways read")
+    showing.add_argument(
+        "--patch",
+        metavar="MANIFEST",
+        default="",
+        help="as the JSON patch that brings it to this manifest of an HTTPRoute or AIGatewayRoute; "
+        "- reads standard input",
+    )
     versions = add_command(
         actions,
         "versions",

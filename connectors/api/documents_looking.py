@@ -57,6 +57,10 @@ def listing(options: argparse.Namespace) -> int:
 def showing(options: argparse.Namespace) -> int:
     """Print one document, whole."""
     document = first_document(options) if options.dry_run else _document(options)
+    if options.patch:
+        from connectors.api.route_patches import patch_of  # noqa: PLC0415 - it loads a gateway
+
+        return _print([patch_of(options, document)])
     if options.flags:
         return _print([body_of(document).decode()])
     if options.output == "json":
