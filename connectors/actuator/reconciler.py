@@ -123,7 +123,8 @@ class Reconciler:
         self._tell_doubted(wanted)
         if found is None or not self._desired.is_foreign(found):
             return False
-        self._tell_conflict(found, "the log never said this document")
+        why = f": {found.reason}" if found.reason else ""
+        self._tell_conflict(found, f"the log never said this document{why}")
         return found.revision >= wanted.revision
 
     def _tell_doubted(self, wanted: Document) -> None:

@@ -18,7 +18,12 @@ from connectors.gateways.gateway_api.annotations import (
     names_of,
 )
 from connectors.gateways.gateway_api.owners import check_alone
-from connectors.gateways.gateway_api.references import is_within, steered, unstamped
+from connectors.gateways.gateway_api.references import (
+    arm_in,
+    is_within,
+    steered,
+    unstamped,
+)
 from connectors.gateways.gateway_api.serving import served, told
 from connectors.mixes import reverted
 from optimizer.errors import GatewayRefused
@@ -61,11 +66,10 @@ def bringing(
     number, there = rule_in(found, place)
     if there is None:
         raise GatewayRefused(f"{told(place)} has no rule {place.rule}: it has {number}")
-    is_untouched = kept is not None and is_within(kept.written, there)
-    base = kept.before if kept and is_untouched else unstamped(there, place)
+    base = _base(kept, there, place)
     acting = reverted(document) if returned else document
     written = steered(base, served(acting, place, key, returned=returned), place)
-    before = kept.before if kept else there
+    before = kept.before if kept else base
     new = kept_as(Kept(document, before, written, returned))
     check_size(found, new, place)
     return [
@@ -103,6 +107,13 @@ def rule_in(found: Mapping[str, Any], place: RouteObject) -> tuple[int, list[Ref
         if place.rule in (str(number), rule.get("name")):
             return number, rule.get("backendRefs") or []
     return len(rules), None
+
+
+def _base(kept: Kept | None, there: list[Reference], place: RouteObject) -> list[Reference]:
+    """Give the backendRefs of a rule as they are without us."""
+    if kept and is_within(kept.written, there):
+        return kept.before
+    return unstamped(there, place) if kept or any(map(arm_in, there)) else there
 
 
 def _unchanged(found: Mapping[str, Any]) -> Patch:

@@ -62,32 +62,21 @@ def served(
     Raises:
         GatewayRefused: An arm has no backend, or is more than its backend can be told.
     """
-    if document.unit is not Unit.CALL:
-        raise GatewayRefused(
-            f"{document.route} sticks to {document.unit}: a {place.resource} deals each call by "
-            "chance, so let assignments stick to call (OPTIMIZER_ROLLOUT__UNIT)"
-        )
-    if not document.route.isascii():
-        raise GatewayRefused(f"{document.route} is not ASCII: no header can carry it")
+    _check_dealing(document, place)
     slots = {one.arm: one.slots for one in document.allotments}
-    arms = {arm.id: arm for arm in document.arms}
-    incumbent = arms[document.incumbent]
+    incumbent = next(arm for arm in document.arms if arm.id == document.incumbent)
     revision = 0 if returned else document.revision
-    found = []
-    for arm in document.arms:
-        if arm.id in slots or arm is incumbent:
-            backend = _backend_of(arm, place)
-            if backend.arm != arm.id:
-                _check_rest(arm, incumbent, place)
-            found.append(
-                Served(
-                    arm=arm,
-                    backend=backend,
-                    weight=slots.get(arm.id, 0),
-                    headers=_headers(stamps_of(document.route, arm.id, revision=revision, key=key)),
-                    parameters=_parameters(arm, incumbent) if backend.arm != arm.id else {},
-                )
-            )
+    found = [
+        Served(
+            arm=arm,
+            backend=_backend_of(arm, incumbent, place),
+            weight=slots.get(arm.id, 0),
+            headers=_headers(stamps_of(document.route, arm.id, revision=revision, key=key)),
+            parameters=_parameters(arm, incumbent),
+        )
+        for arm in document.arms
+        if arm.id in slots or arm is incumbent
+    ]
     _check_apart(found, place)
     return found
 
@@ -102,11 +91,24 @@ def namespace_of(backend: ServingBackend, place: RouteObject) -> str:
     return backend.namespace or place.namespace
 
 
-def _backend_of(arm: Arm, place: RouteObject) -> ServingBackend:
+def _check_dealing(document: Document, place: RouteObject) -> None:
+    """Find that calls may be dealt one by one, and that headers can carry their stamps."""
+    if document.unit is not Unit.CALL:
+        raise GatewayRefused(
+            f"{document.route} sticks to {document.unit}: a {place.resource} deals each call by "
+            "chance, so let assignments stick to call (OPTIMIZER_ROLLOUT__UNIT)"
+        )
+    if not document.route.isascii():
+        raise GatewayRefused(f"{document.route} is not ASCII: no header can carry it")
+
+
+def _backend_of(arm: Arm, incumbent: Arm, place: RouteObject) -> ServingBackend:
     """Give the backend named for an arm: by its id, else by its model."""
     for name in (arm.id, arm.config.model):
         for backend in place.backends:
             if backend.arm == name:
+                if name != arm.id:
+                    _check_rest(arm, incumbent, place)
                 return backend
     raise GatewayRefused(
         f"no backend of {told(place)} serves {arm.config.model} ({arm.id}): name one in backends "

@@ -185,6 +185,27 @@ def test_once_reverted_the_incumbent_has_all_and_no_call_is_part_of_the_document
     assert "llm-optimizer-revision" not in str(found["spec"])
 
 
+@given(steps())
+@settings(max_examples=40, deadline=None)
+def test_where_somebody_took_our_annotations_away_our_stamps_go_too_in_the_end(
+    given_there: tuple[dict[str, Any], RouteObject, list[Document]],
+) -> None:
+    found, place, (first, second, _) = given_there
+    found = brought(found, place, first)
+    found["metadata"]["annotations"] = {}
+    found = brought(found, place, second)
+    kept = kept_in(found, ROUTE)
+    assert kept
+    after = patched(found, removing(found, place, kept))
+    assert "x-llm-optimizer" not in str(after["spec"])
+    assert is_taken(after)
+    if place.resource is RouteResource.HTTP_ROUTE:
+        own = {one.arm: one.slots for one in first.allotments}
+        names = {backend.name: own.get(backend.arm, 0) for backend in place.backends}
+        weights = {one["name"]: one["weight"] for one in after["spec"]["rules"][1]["backendRefs"]}
+        assert weights == dict.fromkeys(weights, 0) | names
+
+
 @given(st.dictionaries(st.text(min_size=1, max_size=3), st.integers(0, MOST_WEIGHT), max_size=20))
 def test_foreign_weights_are_dealt_to_200_slots_and_none_above_0_is_lost(
     weights: dict[str, int],
