@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from optimizer.documents import Unit
 from optimizer.errors import SettingsInvalid
 from optimizer.settings import GatewayKind
 
@@ -59,6 +60,12 @@ def _gateway_api(settings: Settings) -> Gateway:
     from connectors.gateways.gateway_api.gateway import GatewayApiGateway  # noqa: PLC0415
 
     gateway = settings.gateway
+    if settings.rollout.unit is not Unit.CALL:
+        fault = (
+            f"rollout.unit is {settings.rollout.unit}: must be call with gateway.kind gateway_api, "
+            "which deals each call by chance (OPTIMIZER_ROLLOUT__UNIT)"
+        )
+        raise SettingsInvalid([fault])
     server = ApiServer(gateway, os.environ)
     return GatewayApiGateway(server, gateway.gateway_api.routes, settings.stamps.key)
 

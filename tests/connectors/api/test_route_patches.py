@@ -33,7 +33,10 @@ DOCUMENT = Trial(open=lambda: None, route=ROUTE, unit=Unit.CALL).document(3, 30)
 
 def prepared(shell: Shell, resource: str, **gateway: object) -> None:
     """Settings that name an object, and a database with a document."""
-    settings = {"gateway": {**gateway, "gateway_api": {"routes": [a_place(resource)]}}}
+    settings = {
+        "gateway": {**gateway, "gateway_api": {"routes": [a_place(resource)]}},
+        "rollout": {"unit": "call"},
+    }
     (shell.folder / "config.yaml").write_text(yaml.safe_dump(settings))
     with closing(SqliteStore(shell.folder / "optimizer.db")) as store:
         store.put("documents", [Row(ROUTE, "", to_json(DOCUMENT))])
@@ -122,19 +125,23 @@ def test_a_check_without_an_object_for_it_says_what_it_needs(shell: Shell) -> No
     with KubernetesApi() as api:
         settings = {"gateway": {"kind": "gateway_api", "url": api.address}}
         (shell.folder / "config.yaml").write_text(yaml.safe_dump(settings))
+        sticky = shell("gateway", "check", "--config", "config.yaml")
+        settings |= {"rollout": {"unit": "call"}}
+        (shell.folder / "config.yaml").write_text(yaml.safe_dump(settings))
         done = shell("gateway", "check", "--config", "config.yaml")
-    assert done.code == 1
+    assert (sticky.code, done.code) == (2, 1)
+    assert "rollout.unit is conversation: must be call" in sticky.errors
     assert f"nothing says which object deals the calls of {ROUTE}" in done.errors
 
 
+BLOCK = r"```yaml\n(.*?)```"
 PAGE = (Path(gateways.__file__).parent / "gateway_api.md").read_text()
 
 
 def test_the_page_is_short_and_its_settings_and_manifest_go_together(shell: Shell) -> None:
     assert len(PAGE.splitlines()) <= 80
     rules, settings = (
-        yaml.safe_load(textwrap.dedent(block))
-        for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+        yaml.safe_load(textwrap.dedent(block)) for block in re.findall(BLOCK, PAGE, re.DOTALL)
     )
     (shell.folder / "config.yaml").write_text(yaml.safe_dump(settings))
     manifest = an_object(name="answer") | {"spec": rules}
