@@ -120,7 +120,7 @@ def _lines_of(can: Capabilities) -> Iterator[str]:
     elif can.stamps_revision:
         yield "  its calls tell         the revision, not the slot: shares are checked by counts"
     else:
-        yield "  its calls tell         no revision: no step can pass"
+        yield "  its calls tell         nothing by itself: steps pass only where you stamp calls"
     yield f"  a document takes       {'one write' if can.atomic else 'several writes'}"
     yield "  when nobody watches    " + (
         "it returns to the incumbent by itself" if can.leases else "a step stays as it is"

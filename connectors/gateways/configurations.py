@@ -117,6 +117,8 @@ class ConfigurationsGateway(RemoteGateway):
         if answer.status == _PRECONDITION_REQUIRED:
             told = "it wants If-Match and gives no ETag in quotes to say there"
             raise GatewayRefused(f"{answer.address} answered {answer.status}: {told}")
+        if answer.status == _MISSING and place.tag is None:
+            raise unfit(answer, "no such path")
         if not (_is_done(answer) and place.tag):
             self._settle(held)  # nobody compared: see who was last
 

@@ -149,7 +149,8 @@ class HttpClient:
         try:
             told = exchanged(connection, wanted, self._timeout_s, self._most_bytes)
         except ExchangeFailed as error:
-            raise GatewayUnreachable(f"{asked}: {error}") from error
+            way_out = "OPTIMIZER_GATEWAY__URL, OPTIMIZER_GATEWAY__TIMEOUT_SECS"
+            raise GatewayUnreachable(f"{asked}: {error} ({way_out})") from error
         return Answer(told.status, told.headers, told.content, asked)
 
     def _connection(self) -> http.client.HTTPConnection:

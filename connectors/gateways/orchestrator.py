@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _ABSENT = frozenset({404, 405, 501})  # what answers for a path that a server does not have
 _REFUSED = frozenset({404, 409, 412, 422, 428})
 _FIRST = "*"
+_MISSING = 404
 
 
 class OrchestratorGateway(RemoteGateway):
@@ -94,8 +95,8 @@ class OrchestratorGateway(RemoteGateway):
         return self._with_lease(document, content_of(Held(document), self._signing_key))
 
     def _look(self, route: str) -> Place:
-        answer = self._client.request("GET", _path(route), answers={404})
-        if answer.status == 404:  # noqa: PLR2004 - HTTP's
+        answer = self._client.request("GET", _path(route), answers={_MISSING})
+        if answer.status == _MISSING:
             return Place()
         tag = answer.headers.get("etag", "")
         if not tag.startswith('"'):
@@ -114,6 +115,8 @@ class OrchestratorGateway(RemoteGateway):
         answer = self._client.request(method, path, sent, headers=headers, answers=_REFUSED)
         if answer.status in {422, 428}:
             raise _refusal(answer, document)
+        if answer.status == _MISSING and place.tag is None:
+            raise unfit(answer, "no such path")
         if not _is_done(answer):
             self._settle(held)
 

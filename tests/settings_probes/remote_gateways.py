@@ -47,7 +47,7 @@ def waits_for_a_silent_one(settings: Settings) -> str:
         try:
             opened(settings, server.address).routes()
         except GatewayUnreachable as error:
-            return str(error).rpartition(": ")[2]
+            return str(error).rpartition(": ")[2].partition(" (")[0]
     return "an answer"
 
 
