@@ -15,6 +15,7 @@ NAMES = (
     "otlp_small_records",
     "columnar_events_to_windows",
     "scores_per_s",
+    "otlp_http_spans_per_s",
     "kafka_spans_to_windows",
     "decision_latency_p99_ms",
     "snapshot_pause_p99_ms",
