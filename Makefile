@@ -2,16 +2,21 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LITELLM ?= .venv-litellm
 DEMO ?= out/demo
 NAME ?=
 DATA ?=
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo demo-litellm test check bench lock clean
 
 demo: $(READY)
 	@$(BIN)/python -m dataflows.main simulate closed-loop --loop --out $(DEMO) --force --verify
 	@echo "what next:   open the page; then copy connectors/worlds/closed_loop.yaml and make it yours,"
 	@echo "             or follow your own telemetry: $(BIN)/llm-optimizer run --config config.example.yaml"
+
+# The loop around a real LiteLLM proxy with mocked models: no key, no database, about five minutes.
+demo-litellm: $(READY) $(LITELLM)/.ready
+	@$(BIN)/python -m dataflows.live_demo --litellm $(LITELLM)/bin/litellm --out $(DEMO)-litellm
 
 test: $(READY)
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90
@@ -38,6 +43,14 @@ $(READY): requirements.lock pyproject.toml
 	@if command -v uv >/dev/null; then uv pip install --quiet --no-deps --python $(BIN)/python -e .; \
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .; fi
 	@touch $(READY)
+
+# The proxy's own environment: LiteLLM pins much that we do not.
+$(LITELLM)/.ready: deploy/litellm/requirements.lock | $(READY)
+	@echo "installing LiteLLM into $(LITELLM) (once)"
+	@[ -x $(LITELLM)/bin/python ] || $(BIN)/python -m venv $(LITELLM)
+	@if command -v uv >/dev/null; then uv pip sync --quiet --require-hashes --python $(LITELLM)/bin/python $<; \
+	else $(LITELLM)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<; fi
+	@touch $@
 
 # The locks serve Python 3.11 and 3.12; they carry hashes and no addresses. The second is the image's:
 # nothing that only tests need. The third is a LiteLLM proxy's with our plugin in it.
