@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from connectors.actuator import Actuator, open_state
-from connectors.api.gateways import MEMORY_FILE
+from connectors.api.opening_gateways import MEMORY_FILE
 from connectors.gateways.memory import MemoryGateway
 from connectors.gateways.shelves import FileShelf
 from connectors.gateways.trials import Trial
