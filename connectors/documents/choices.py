@@ -1,4 +1,4 @@
-"""What becomes of a unit under a document, worked out beforehand for each slot."""
+"""What becomes of a unit under a document, worked out once for each slot."""
 
 from __future__ import annotations
 
@@ -77,13 +77,15 @@ class Choices:
         self._document = document
         self._key = stamp_key
         self._salt = document.salt
-        arms = {arm.id: arm for arm in document.arms}
-        self._arms = [arms[document.arm_of(slot)] for slot in range(SLOTS)]
-        self._incumbent = arms[document.incumbent]
-        self._parameters = {arm.id: _parameters(arm) for arm in document.arms}
-        self._written = {arm.id: _written(arm, self._parameters[arm.id]) for arm in document.arms}
-        self._made: dict[str, list[Choice | None]] = {"": [self._at(slot) for slot in range(SLOTS)]}
-        self._fallbacks = {"": self._choice(self._incumbent, "")}
+        self._owners = [one.arm for one in document.allotments for _ in range(one.slots)]
+        self._arms = {arm.id: arm for arm in document.arms}  # an id is a hash: worked out once
+        self._parameters = {id_: _parameters(arm) for id_, arm in self._arms.items()}
+        self._written = {
+            id_: _written(arm, self._parameters[id_]) for id_, arm in self._arms.items()
+        }
+        # A slot's choice is made when it is first asked for: of ten thousand routes few are.
+        self._made: dict[str, list[Choice | None]] = {"": [None] * SLOTS}
+        self._fallbacks: dict[str, Choice] = {}
 
     def choose(self, unit: str, cell: str = "") -> Choice:
         """Give what becomes of a unit."""
@@ -102,21 +104,21 @@ class Choices:
         """Give the incumbent, as no part of the document: its calls prove nothing of a step."""
         choice = self._fallbacks.get(cell)
         if choice is None:
-            choice = self._choice(self._incumbent, cell)
+            choice = self._choice(self._document.incumbent, cell)
             if len(self._fallbacks) < _MOST_CELLS:
                 self._fallbacks[cell] = choice
         return choice
 
     def _at(self, slot: int, cell: str = "") -> Choice:
-        return self._choice(self._arms[slot], cell, slot, self._document.revision)
+        return self._choice(self._owners[slot], cell, slot, self._document.revision)
 
-    def _choice(self, arm: Arm, cell: str, slot: int = -1, revision: int = 0) -> Choice:
-        route, key = self._document.route, self._key
+    def _choice(self, id_: str, cell: str, slot: int = -1, revision: int = 0) -> Choice:
+        route, key, arm = self._document.route, self._key, self._arms[id_]
         return Choice(
             route=route,
-            arm=arm.id,
+            arm=id_,
             model=arm.config.model,
-            parameters=self._parameters[arm.id],
+            parameters=self._parameters[id_],
             prompt=arm.prompt,
             prompt_version=arm.prompt_version,
             system_prompt=arm.config.system_prompt,
@@ -124,9 +126,9 @@ class Choices:
             slot=slot,
             revision=revision,
             cell=cell,
-            stamps=stamps_of(route, arm.id, cell, revision=revision, slot=slot, key=key),
+            stamps=stamps_of(route, id_, cell, revision=revision, slot=slot, key=key),
             patience_ms=self._document.patience_ms if revision else 0,
-            written=self._written[arm.id],
+            written=self._written[id_],
         )
 
 
