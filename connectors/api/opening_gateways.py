@@ -60,12 +60,7 @@ def _gateway_api(settings: Settings) -> Gateway:
     from connectors.gateways.gateway_api.gateway import GatewayApiGateway  # noqa: PLC0415
 
     gateway = settings.gateway
-    if settings.rollout.unit is not Unit.CALL:
-        fault = (
-            f"rollout.unit is {settings.rollout.unit}: must be call with gateway.kind gateway_api, "
-            "which deals each call by chance (OPTIMIZER_ROLLOUT__UNIT)"
-        )
-        raise SettingsInvalid([fault])
+    _check_unit(settings)
     server = ApiServer(gateway, os.environ)
     return GatewayApiGateway(server, gateway.gateway_api.routes, settings.stamps.key)
 
@@ -104,7 +99,18 @@ def _litellm_admin(settings: Settings) -> Gateway:
     from connectors.gateways.litellm_admin import LiteLLMAdmin  # noqa: PLC0415
 
     gateway = settings.gateway
+    _check_unit(settings)
     return LiteLLMAdmin(client_of(gateway), gateway.litellm_admin)
+
+
+def _check_unit(settings: Settings) -> None:
+    """Refuse to let assignments stick to something where each call is dealt by chance."""
+    if settings.rollout.unit is not Unit.CALL:
+        fault = (
+            f"rollout.unit is {settings.rollout.unit}: must be call with gateway.kind "
+            f"{settings.gateway.kind}, which deals each call by chance (OPTIMIZER_ROLLOUT__UNIT)"
+        )
+        raise SettingsInvalid([fault])
 
 
 _OPENERS: Mapping[GatewayKind, Callable[[Settings], Gateway]] = {

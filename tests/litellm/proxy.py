@@ -76,10 +76,9 @@ class Proxy:
 
     def start(self) -> Proxy:
         """Start it and wait until it answers."""
-        command = [python().with_name("litellm"), "--config", "config.yaml", "--host", "127.0.0.1"]
         with (self._folder / "proxy.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, "--port", str(self.port)],
+                self._command(),
                 cwd=self._folder,
                 env=self._environment,
                 stdout=log,
@@ -91,6 +90,10 @@ class Proxy:
             assert time.monotonic() < until, self.told()  # noqa: TID251
             time.sleep(0.05)
         return self
+
+    def _command(self) -> list[str]:
+        script = str(python().with_name("litellm"))
+        return [script, "--config", "config.yaml", "--host", "127.0.0.1", "--port", str(self.port)]
 
     def told(self) -> str:
         """Give the end of its log."""

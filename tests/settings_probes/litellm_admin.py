@@ -27,7 +27,8 @@ def written(tell: Callable[[Reference], Any], settings: Settings) -> Any:
         gateway = replace(
             settings.gateway, kind=GatewayKind.LITELLM_ADMIN, url=proxy.address, token=KEY
         )
-        opened = open_gateway(replace(settings, gateway=gateway))
+        rollout = replace(settings.rollout, unit=Unit.CALL)
+        opened = open_gateway(replace(settings, gateway=gateway, rollout=rollout))
         trial = Trial(open=lambda: opened, route=ROUTE, unit=Unit.CALL)
         opened.apply(trial.document(1), 0, "1")
         opened.apply(trial.document(2, 50), 1, "2")
