@@ -44,5 +44,33 @@ class Lines:
         }
 
 
+def begun(line: str, patience_ms: int, **stamps: object) -> str:
+    """Give the line in which a gateway tells of the calls of another one when they start."""
+    (request,) = json.loads(line)["resourceSpans"]
+    told = {"route": "help", "arm": "candidate", "revision": 3, "slot": 7, **stamps}
+    told["patience_ms"] = patience_ms
+    attributes = [_number(f"llm.optimizer.{name}", value) for name, value in told.items()]
+    spans = [
+        {
+            "traceId": span["traceId"],
+            "spanId": span["spanId"][::-1],
+            "parentSpanId": span["spanId"],
+            "name": "llm.optimizer.assignment",
+            "startTimeUnixNano": span["startTimeUnixNano"],
+            "endTimeUnixNano": span["startTimeUnixNano"],
+            "attributes": attributes,
+        }
+        for span in request["scopeSpans"][0]["spans"]
+    ]
+    scopes = [{"scope": {"name": "llm-optimizer"}, "spans": spans}]
+    return json.dumps({"resourceSpans": [{**request, "scopeSpans": scopes}]}) + "\n"
+
+
+def _number(key: str, value: object) -> dict[str, object]:
+    if isinstance(value, int):
+        return {"key": key, "value": {"intValue": str(value)}}
+    return _text(key, str(value))
+
+
 def _text(key: str, value: str) -> dict[str, object]:
     return {"key": key, "value": {"stringValue": value}}

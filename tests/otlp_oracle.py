@@ -6,15 +6,18 @@ import base64
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.trace.v1.trace_pb2 import Status, TracesData
 
 from connectors.otlp.dialects import dialect_of
 from optimizer.errors import DecodeFailed
 from optimizer.events import Call
+from optimizer.observe.call_ids import call_ids, owned
 from optimizer.observe.identify import NOTHING_MORE, Identities
-from optimizer.observe.normalize import Normalizer, Span
+from optimizer.observe.normalize import Normalizer
 from optimizer.observe.price import PriceTable
+from optimizer.observe.readings import Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from optimizer.observe.identify import Claims
     from optimizer.observe.price import Book
+    from optimizer.observe.readings import Reading
     from optimizer.observe.values import Value
     from optimizer.settings import Settings
 
@@ -42,12 +46,14 @@ class Verdict(NamedTuple):
         reasons: Why others were refused, in order.
         others: How many spans are no calls.
         shadowed: How many are calls that another producer reports.
+        assigned: The calls that it tells the start of, as they are if they hang.
     """
 
     calls: list[Call]
     reasons: list[str]
     others: int
     shadowed: int
+    assigned: list[Call]
 
 
 def judge(
@@ -59,17 +65,34 @@ def judge(
         PriceTable(prices),
         trust_reported=settings.prices.trust_reported,
     )
-    calls, reasons, others, shadowed = [], [], 0, 0
+    calls, reasons, others, shadowed, assigned = [], [], 0, 0, []
     for span in spans_of(body):
         try:
             reading, call = normalizer.read(span), normalizer.normalize(span)
         except DecodeFailed as failed:
             reasons.append(failed.reason)
         else:
+            begun = [reading] if reading and reading.kind.assigned else []
+            assigned += [hanging(one, span) for one in begun if not one.kind.shadowed]
             calls += [call] if call else []
-            others += reading is None
-            shadowed += reading is not None and call is None
-    return Verdict(calls, reasons, others, shadowed)
+            others += reading is None or any(one.kind.shadowed for one in begun)
+            shadowed += reading is not None and call is None and not begun
+    return Verdict(calls, reasons, others, shadowed, assigned)
+
+
+def hanging(reading: Reading, span: Span) -> Call:
+    """Give the call that a span tells the start of, as it is if it hangs."""
+    ids = call_ids(np.frombuffer(span.trace_id + span.parent_id, "<u8").reshape(1, 3))
+    return Call(
+        **reading.kind.key._asdict(),
+        slot=reading.slot,
+        call_id=int(owned(ids, np.array([reading.kind.owner], np.uint64))[0]),
+        end_ns=span.start_ns + reading.latency_ns,
+        latency_ns=reading.latency_ns,
+        cost_nusd=0,
+        failed=True,
+        error_type="hang",
+    )
 
 
 def spans_of(body: bytes) -> Iterator[Span]:
@@ -95,6 +118,8 @@ def spans_of(body: bytes) -> Iterator[Span]:
                     exception_type=_exception(span.events),
                     cached_apart=dialect.cached_apart,
                     producer=dialect.producer,
+                    parent_id=span.parent_span_id,
+                    assigns=dialect.assigns and span.name == "llm.optimizer.assignment",
                 )
 
 

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from connectors.otlp.kinds import Kinds
     from connectors.otlp.letters import AnyLetters
     from connectors.otlp.parts import Odd, Read
+    from connectors.otlp.rows import Rows
+    from optimizer.observe.columns import Columns
     from optimizer.observe.identify import Claims
-    from optimizer.observe.normalize import Span
     from optimizer.observe.price import Book
+    from optimizer.observe.readings import Span
     from optimizer.observe.values import Value
     from optimizer.settings import Settings
 
@@ -95,10 +97,11 @@ class OtlpDecoder:
 
         Returns:
             Its calls in the order of their spans; the spans that are calls but cannot be used,
-            each as a record of its own; and the counts `spans`, `calls`, `other_spans` (neither
-            calls nor refused), `shadowed` (another producer reports the calls of their route),
-            `unpriced`, `unpriced:<model>`, `pooled` (calls whose names are beyond the limits), and
-            where stamps are checked `unsigned` and `badly_signed`.
+            each as a record of its own; and the counts `spans`, `calls`, `assignments` (calls that
+            are told of when they start), `other_spans` (none of these), `shadowed` (another
+            producer reports the calls of their route), `unpriced`, `unpriced:<model>`, `pooled`
+            (calls whose names are beyond the limits), and where stamps are checked `unsigned` and
+            `badly_signed`.
 
         Raises:
             DecodeFailed: Nothing of it can be read.
@@ -149,29 +152,39 @@ class OtlpDecoder:
         alone, refused = self._read_alone(encoding, read.odd, letters)
         parts = [*read.rows, rows_of(alone, kinds)] if alone else read.rows
         rows = join(parts) if parts else rows_of((), kinds)
+        assigned, begun = None, rows.place[:0]
+        if kinds.any_assigned:
+            told = kinds.assigned(rows.kind)
+            started, rows = rows.take(told & ~kinds.shadowed(rows.kind)), rows.take(~told)
+            assigned, begun = self._columns(started, kinds, letters), started.place
         shadowed = rows.place[:0]
         if kinds.any_shadowed:
             hidden = kinds.shadowed(rows.kind)
             shadowed, rows = rows.place[hidden], rows.take(~hidden)
+        made = self._columns(rows, kinds, letters)
+        spans = sum(read.spans)
+        return Calls(spans, rows.place, rows.kind, made, shadowed, refused, assigned, begun)
+
+    def _columns(self, rows: Rows, kinds: Kinds, letters: AnyLetters) -> Columns:
         made = columns(rows, kinds, self._normalizer.prices, letters)
-        if self._links is not Links.NONE:
-            made = replace(made, links=links_of(rows))
-        return Calls(sum(read.spans), rows.place, rows.kind, made, shadowed, refused)
+        return made if self._links is Links.NONE else replace(made, links=links_of(rows))
 
     def _decoded(self, calls: Calls, kinds: Kinds) -> Decoded:
         spans, found, refused = calls.spans, len(calls.columns), len(calls.refused)
-        shadowed = len(calls.shadowed)
+        shadowed, begun = len(calls.shadowed), len(calls.assigned_place)
         counts = {
             "spans": spans,
             "calls": found,
             "shadowed": shadowed,
-            "other_spans": spans - found - shadowed - refused,
+            "assignments": begun,
+            "other_spans": spans - found - shadowed - refused - begun,
             "pooled": kinds.keys.pooled(calls.kind),
             **kinds.doubts(calls.kind),
             **self._unpriced(calls, kinds),
         }
         told = {name: count for name, count in counts.items() if count}
-        return Decoded(calls.columns, [refusal for _, refusal in calls.refused], told)
+        refusals = [refusal for _, refusal in calls.refused]
+        return Decoded(calls.columns, refusals, told, assigned=calls.assigned if begun else None)
 
     def _read_alone(
         self, encoding: _Encoding, odd: Sequence[Odd], letters: AnyLetters

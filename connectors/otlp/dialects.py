@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from optimizer.observe.aliases import ALIASES, STAMP, WORDS
+from optimizer.observe.aliases import ALIASES, PATIENCE, STAMP, WORDS
 from optimizer.producers import Producer
 
 _STAMPS = frozenset(name for names in ALIASES.values() for name in names if name.startswith(STAMP))
@@ -35,6 +35,9 @@ _CONVENTIONS = _STAMPS | {
 }
 
 
+_OPTIMIZER = _CONVENTIONS | {PATIENCE}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Dialect:
     """What is read of the spans of a scope.
@@ -45,6 +48,7 @@ class Dialect:
         names: The attributes it writes; only those are read.
         only_calls: Nearly all its spans are calls, so it does not pay to sort them out first.
         cached_apart: Its input tokens leave out those of a cache, against the conventions.
+        assigns: It may tell of calls when they start.
     """
 
     scope: str
@@ -52,6 +56,7 @@ class Dialect:
     names: frozenset[str]
     only_calls: bool = False
     cached_apart: bool = False
+    assigns: bool = False
 
     def aliases(self, slot: str) -> tuple[str, ...]:
         """Give the names of one thing, by priority."""
@@ -85,7 +90,7 @@ _OPENLIT = _BESIDE | {"gen_ai.server.time_to_first_token"}
 
 # The first whose scope fits counts.
 DIALECTS = (
-    Dialect("llm-optimizer", Producer.OPTIMIZER, _CONVENTIONS, only_calls=True),
+    Dialect("llm-optimizer", Producer.OPTIMIZER, _OPTIMIZER, only_calls=True, assigns=True),
     Dialect("opentelemetry.instrumentation.genai.", Producer.OTEL, _CONVENTIONS, only_calls=True),
     Dialect("opentelemetry.util.genai.handler", Producer.OTEL, _CONVENTIONS, only_calls=True),
     Dialect("opentelemetry.instrumentation.openai_v2", Producer.OTEL, _EARLIER, only_calls=True),

@@ -7,7 +7,7 @@ goes the way of protobuf; only numbers, ids and times look different.
 from __future__ import annotations
 
 from binascii import unhexlify
-from itertools import chain
+from itertools import chain, compress
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,8 @@ from connectors.otlp.json_spans import (
 from connectors.otlp.memory import Form
 from connectors.otlp.numbers import MAX_REAL, MAX_WHOLE, Numbers
 from connectors.otlp.parts import Odd, Parts, Read
-from connectors.otlp.shape import Shape, shape_from
+from connectors.otlp.shape import Shape, shape_from, sound_id
+from optimizer.observe.aliases import ASSIGNMENT
 from optimizer.observe.call_ids import SPAN_ID_BYTES, TRACE_ID_BYTES
 from optimizer.observe.figures import MAX_END_NS
 from optimizer.observe.values import real, whole
@@ -176,12 +177,27 @@ def _span(raw: msgspec.Raw) -> JsonSpan:
 
 
 def _add(parts: Parts, plan: Plan, source: Source, first: int, spans: Sequence[JsonSpan]) -> None:
-    """Add those of a scope's spans that may be calls; the first stands at place `first`."""
-    attributes = [_attributes(span, plan) for span in spans]
+    """Add those of a scope's spans that may be calls, or tell of calls when they start.
+
+    Args:
+        parts: Where they are added.
+        plan: How they are read.
+        source: Their resource.
+        first: The place of the first.
+        spans: All spans of the scope.
+    """
     places: Places = range(first, first + len(spans))
+    if plan.begun is not None:
+        is_begun = [span.name == ASSIGNMENT for span in spans]
+        if any(is_begun):
+            begun = list(compress(spans, is_begun))
+            _add_begun(parts, plan.begun, source, list(compress(places, is_begun)), begun)
+            places = [place for place, told in zip(places, is_begun, strict=True) if not told]
+            spans = [spans[place - first] for place in places]
+    attributes = [_attributes(span, plan) for span in spans]
     if not plan.only_calls:
         kept = [row for row, found in enumerate(attributes) if plan.names_operation(found)]
-        places = [first + row for row in kept]
+        places = [places[row] for row in kept]
         spans, attributes = [spans[row] for row in kept], [attributes[row] for row in kept]
     if spans:
         parts.add(
@@ -192,6 +208,21 @@ def _add(parts: Parts, plan: Plan, source: Source, first: int, spans: Sequence[J
             statuses=bytes([_STATUSES[bytes(span.status)] for span in spans]),
             events=[bytes(span.events) not in NO_EVENTS for span in spans],
         )
+
+
+def _add_begun(
+    parts: Parts, plan: Plan, source: Source, places: list[int], spans: list[JsonSpan]
+) -> None:
+    """Add the spans that tell of calls when they start."""
+    parts.add(
+        plan,
+        source,
+        places,
+        [_attributes(span, plan) for span in spans],
+        statuses=bytes([_STATUSES[bytes(span.status)] for span in spans]),
+        events=[],
+        parents=b"".join(sound_id(octets(span.parent_span_id)) for span in spans),
+    )
 
 
 def _attributes(span: JsonSpan, plan: Plan) -> dict[str, bytes]:

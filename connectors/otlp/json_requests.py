@@ -36,6 +36,8 @@ class JsonSpan(msgspec.Struct, rename="camel", gc=False):
 
     trace_id: str | None = None
     span_id: str | None = None
+    parent_span_id: str | None = None
+    name: Any = None
     start_time_unix_nano: Any = None
     end_time_unix_nano: Any = None
     attributes: list[KeyValue] | None = None

@@ -20,7 +20,7 @@ from connectors.otlp.json_requests import (
 from connectors.otlp.spans import DAMAGED, FAILED
 from optimizer.errors import DecodeFailed
 from optimizer.observe.aliases import EXCEPTION, EXCEPTION_TYPE, FIRST_CHUNK
-from optimizer.observe.normalize import Span
+from optimizer.observe.readings import Span
 from optimizer.observe.values import text, whole
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def read_span(raw: bytes, keys: Container[str], resource: Mapping[str, Value]) -
         resource=resource,
         first_chunk_ns=chunk_ns,
         exception_type=exception,
+        parent_id=octets(span.parent_span_id),
     )
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from optimizer.observe.keys import KeyTable
-    from optimizer.observe.normalize import Kind, Normalizer
+    from optimizer.observe.normalize import Normalizer
+    from optimizer.observe.readings import Kind
     from optimizer.observe.values import Value
     from optimizer.producers import Producer
 
@@ -49,7 +50,7 @@ class Facts(NamedTuple):
 
 _ALL = len(Facts._fields)
 # Rows behind the facts, for few settings ask for them.
-_PROOF, _SHADOWED, _OWNER = range(_ALL, _ALL + 3)
+_PROOF, _SHADOWED, _OWNER, _ASSIGNED = range(_ALL, _ALL + 4)
 
 
 class Kinds:
@@ -59,6 +60,7 @@ class Kinds:
         keys: Codes of their keys; a key is let into the table with its first call.
         kinds: The kind of each code.
         any_shadowed: Some of them are shadowed.
+        any_assigned: Some of them are of calls that are told of when they start.
     """
 
     def __init__(self, table: KeyTable, normalizer: Normalizer) -> None:
@@ -66,10 +68,11 @@ class Kinds:
         self.kinds: list[Kind] = []
         self.signatures = 0
         self.any_shadowed = False
+        self.any_assigned = False
         self._normalizer = normalizer
         self._codes: dict[Kind, int] = {}
         self._words: dict[bytes, bytes] = {}
-        self._facts = np.zeros((_OWNER + 1, 64), np.int64)
+        self._facts = np.zeros((_ASSIGNED + 1, 64), np.int64)
 
     def code(self, kind: Kind) -> int:
         """Give the code of a kind, a new one at first sight."""
@@ -90,15 +93,22 @@ class Kinds:
                 kind.proof,
                 kind.shadowed,
                 kind.owner,
+                kind.assigned,
             )
             self.any_shadowed |= kind.shadowed
+            self.any_assigned |= kind.assigned
         return code
 
     def read(
-        self, attributes: Mapping[str, Value], resource: Mapping[str, Value], producer: Producer
+        self,
+        attributes: Mapping[str, Value],
+        resource: Mapping[str, Value],
+        producer: Producer,
+        *,
+        assigns: bool = False,
     ) -> int:
         """Give the code of the kind that words tell, `NO_CALL` where it is no call."""
-        kind = self._normalizer.kind(attributes, resource, producer)
+        kind = self._normalizer.kind(attributes, resource, producer, assigns=assigns)
         return NO_CALL if kind is None else self.code(kind)
 
     def shared(self, raws: tuple[bytes, ...]) -> tuple[bytes, ...]:
@@ -116,6 +126,11 @@ class Kinds:
     def shadowed(self, codes: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Tell which calls are shadowed: their routes have them from another producer."""
         found: NDArray[np.bool_] = self._facts[_SHADOWED, codes] != 0
+        return found
+
+    def assigned(self, codes: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell which calls are told of only when they start."""
+        found: NDArray[np.bool_] = self._facts[_ASSIGNED, codes] != 0
         return found
 
     def call_ids(self, codes: NDArray[np.int64], ids: NDArray[np.uint64]) -> NDArray[np.uint64]:

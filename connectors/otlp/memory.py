@@ -153,7 +153,8 @@ class Memory:
         def read(attributes: Mapping[str, Value]) -> int:
             if stamped and not source.stamped and first(attributes, ARM, text) is None:
                 return UNDECIDED if plan.names_operation(attributes) else NO_CALL
-            return kinds.read(attributes, source.attributes, plan.producer)
+            told = attributes, source.attributes, plan.producer
+            return kinds.read(*told, assigns=plan.assigns)
 
         keys = (plan.stamped if stamped else plan.words).keys[: -plan.own]
         memo = source.memos[plan, stamped] = Signatures(keys, kinds, self.form.value, read)

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from connectors.otlp.samples import Metric, Sample
-    from optimizer.observe.normalize import Kind, Normalizer
+    from optimizer.observe.normalize import Normalizer
+    from optimizer.observe.readings import Kind
     from optimizer.observe.values import Value
 
 DURATIONS = ("gen_ai.client.operation.duration", "gen_ai.client.inference.duration")

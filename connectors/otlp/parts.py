@@ -8,6 +8,7 @@ reference reading, so both agree on every span.
 from __future__ import annotations
 
 from bisect import bisect_right
+from dataclasses import replace
 from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,8 +19,9 @@ from connectors.otlp.names import responses
 from connectors.otlp.rows import Rows
 from connectors.otlp.spans import DAMAGED
 from connectors.otlp.usage_texts import cache_uses
+from optimizer.documents import MOST_PATIENCE_MS
 from optimizer.observe.columns import STREAMED
-from optimizer.observe.figures import SECOND_NS
+from optimizer.observe.figures import MILLISECOND_NS, SECOND_NS
 from optimizer.observe.words import SLOTS
 
 if TYPE_CHECKING:
@@ -71,6 +73,8 @@ class _Part(NamedTuple):
         statuses: What their statuses say, a byte each.
         own: Columns of the undecoded values that are their own.
         events: Which have events; empty where none in the record has.
+        parents: Ids of the spans they are children of, 8 bytes each, zeros for what is none; empty
+            where nobody asks.
     """
 
     places: Places
@@ -79,6 +83,7 @@ class _Part(NamedTuple):
     statuses: bytes
     own: Raws
     events: list[bool]
+    parents: bytes
 
 
 class Parts:
@@ -101,10 +106,11 @@ class Parts:
         *,
         statuses: bytes,
         events: list[bool],
+        parents: bytes = b"",
     ) -> None:
         """Add spans of one scope; see `_Part`."""
         kinds, own = self._memory.read(plan, source, attributes)
-        part = _Part(places, source, kinds, statuses, own, events)
+        part = _Part(places, source, kinds, statuses, own, events, parents)
         self._groups.setdefault(plan, []).append(part)
 
     def finish(self, shape: Shape) -> tuple[list[Rows], list[Odd]]:
@@ -114,6 +120,8 @@ class Parts:
 
     def _finish(self, plan: Plan, parts: list[_Part], shape: Shape) -> tuple[Rows, list[Odd]]:
         rows, odd = self._columns(plan, parts, shape)
+        if plan.assigns:
+            rows, odd = self._begun(rows, odd, parts)
         is_call = rows.kind != NO_CALL
         firsts = list(accumulate((len(part.places) for part in parts), initial=0))
         apart = [
@@ -125,6 +133,24 @@ class Parts:
             order = np.argsort(rows.place)
             return rows.take(order[plain[order]]), apart
         return (rows if plain.all() else rows.take(plain)), apart
+
+    def _begun(
+        self, rows: Rows, odd: NDArray[np.bool_], parts: list[_Part]
+    ) -> tuple[Rows, NDArray[np.bool_]]:
+        """Give the calls that spans tell the start of, as they are if they hang."""
+        told = self._memory.form.wholes([part.own[:1] for part in parts], len(odd)).first((0,))
+        patience_ms = np.zeros(len(odd), np.int64) if told is None else told
+        ids = rows.ids.copy()
+        ids[:, 2] = np.frombuffer(b"".join(part.parents for part in parts), "<u8")
+        patience_ns = patience_ms * MILLISECOND_NS
+        begun = replace(
+            rows,
+            ids=ids,
+            end_ns=rows.end_ns - rows.latency_ns + patience_ns,
+            latency_ns=patience_ns,
+        )
+        possible = (patience_ms > 0) & (patience_ms <= MOST_PATIENCE_MS) & (ids[:, 2] != 0)
+        return begun, odd | ~possible
 
     def _columns(
         self, plan: Plan, parts: list[_Part], shape: Shape

@@ -7,14 +7,24 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from connectors.otlp.dialects import dialect_of
-from optimizer.observe.aliases import NAMES, PARAMETERS, PROOFS, REALS, USAGES, WHOLES, WORDS
+from optimizer.observe.aliases import (
+    NAMES,
+    PARAMETERS,
+    PROOFS,
+    REALS,
+    STAMPED,
+    USAGES,
+    WHOLES,
+    WORDS,
+)
 from optimizer.observe.links import Links
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from connectors.otlp.dialects import Dialect
-    from optimizer.observe.normalize import Normalizer, Span
+    from optimizer.observe.normalize import Normalizer
+    from optimizer.observe.readings import Span
     from optimizer.producers import Producer
 
 PROMPTS = ("prompt", "prompt_version")  # also name arms that nobody declared
@@ -48,6 +58,8 @@ class Plan:
         only_calls: Nearly all spans are calls.
         cached_apart: Input tokens leave out those of a cache.
         producer: Who writes them.
+        begun: The plan for its spans that tell of calls when they start; None where none does.
+        assigns: It is such a plan.
         stamped: The words that matter of a call whose arm is stamped, then its own values.
         words: The words that matter of any call, then its own values.
         wholes: How many of its own values are whole numbers, all aliases side by side.
@@ -70,6 +82,8 @@ class Plan:
     names: int
     usages: int
     slots: Mapping[str, tuple[int, ...]]
+    begun: Plan | None = None
+    assigns: bool = False
 
     @property
     def own(self) -> int:
@@ -78,7 +92,9 @@ class Plan:
 
     def mark(self, span: Span) -> Span:
         """Give a span with what is known of who wrote it."""
-        return replace(span, cached_apart=self.cached_apart, producer=self.producer)
+        return replace(
+            span, cached_apart=self.cached_apart, producer=self.producer, assigns=self.assigns
+        )
 
     def names_operation(self, attributes: Mapping[str, Any]) -> bool:
         """Tell whether a span may be a call."""
@@ -136,6 +152,32 @@ class Plans:
                 slot: tuple(places[name] for name in dialect.aliases(slot))
                 for slot in (*self._wholes, *self._reals)
             },
+            begun=self._begun(dialect) if dialect.assigns else None,
+        )
+
+    def _begun(self, dialect: Dialect) -> Plan:
+        """Make the plan for spans that tell of calls when they start: stamps, and how patient."""
+        stamps = (*STAMPED, "slot", *PROOFS) if self._checks else STAMPED
+        words = _names(dialect, stamps)
+        wholes = ("patience",) if self._checks else ("patience", "slot")
+        own = _names(dialect, wholes)
+        getter = Getter((*words, *own))
+        return Plan(
+            keys=frozenset({*words, *own}),
+            nothing=dict.fromkeys((*words, *own), b""),
+            operations=(),
+            only_calls=True,
+            cached_apart=False,
+            producer=dialect.producer,
+            stamped=getter,
+            words=getter,
+            wholes=len(own),
+            reals=0,
+            names=0,
+            usages=0,
+            slots=dict.fromkeys((*WHOLES, *REALS), ())
+            | {slot: (place,) for place, slot in enumerate(wholes)},
+            assigns=True,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import accumulate, pairwise
+from itertools import accumulate, compress, pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,10 @@ from connectors.otlp.memory import Form
 from connectors.otlp.numbers import reals, wholes
 from connectors.otlp.parts import Parts, Read
 from connectors.otlp.runs import resources_in
-from connectors.otlp.shape import shape_of
+from connectors.otlp.shape import shape_of, sound_id
 from connectors.otlp.spans import STATUSES, parse, read_resource, read_scope
 from optimizer.errors import DecodeFailed
+from optimizer.observe.aliases import ASSIGNMENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     _Alike = dict[tuple[Plan, Source], tuple[list[int], list[Any]]]
 
 PROTOBUF = Form(read_resource, read_scope, any_value, wholes, reals)
-_STATUS = attrgetter("status")
+_STATUS, _PARENT = attrgetter("status"), attrgetter("parent_span_id")
+_ASSIGNMENT = ASSIGNMENT.encode()
 
 
 def read(body: bytes, memory: Memory) -> Read:
@@ -96,7 +98,14 @@ def _add(
     *,
     has_events: bool,
 ) -> None:
-    """Add those of some spans that may be calls."""
+    """Add those of some spans that may be calls, and those that tell of calls when they start."""
+    if plan.begun is not None:
+        is_begun = [span.name == _ASSIGNMENT for span in spans]
+        if any(is_begun):
+            begun, at = list(compress(spans, is_begun)), list(compress(places, is_begun))
+            _add_begun(parts, plan.begun, source, at, begun)
+            rest = [row for row, begun in enumerate(is_begun) if not begun]
+            places, spans = [places[row] for row in rest], [spans[row] for row in rest]
     attributes = [span.attributes for span in spans]
     if not plan.only_calls:
         kept = _candidates(plan, attributes)
@@ -111,6 +120,25 @@ def _add(
             statuses=bytes(map(STATUSES.__getitem__, map(_STATUS, spans))),
             events=[bool(span.events) for span in spans] if has_events else [],
         )
+
+
+def _add_begun(
+    parts: Parts,
+    plan: Plan,
+    source: Source,
+    places: list[int],
+    spans: list[Any],
+) -> None:
+    """Add the spans that tell of calls when they start."""
+    parts.add(
+        plan,
+        source,
+        places,
+        [span.attributes for span in spans],
+        statuses=bytes(map(STATUSES.__getitem__, map(_STATUS, spans))),
+        events=[],
+        parents=b"".join(map(sound_id, map(_PARENT, spans))),
+    )
 
 
 def _candidates(plan: Plan, attributes: Sequence[Mapping[str, bytes]]) -> list[int]:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from connectors.otlp.kinds import Kinds
-    from optimizer.observe.normalize import Reading
     from optimizer.observe.observer import Refusal
     from optimizer.observe.price import PriceTable
+    from optimizer.observe.readings import Reading
 
     Ints = NDArray[np.int64]
 
@@ -68,6 +68,8 @@ class Calls(NamedTuple):
         columns: The calls.
         shadowed: Where the spans stand whose calls another producer reports, rising.
         refused: The places of spans that cannot be used, and why, in their order.
+        assigned: Calls that are told of when they start; None where there never are any.
+        assigned_place: Where the spans stand that tell of them, rising.
     """
 
     spans: int
@@ -76,6 +78,8 @@ class Calls(NamedTuple):
     columns: Columns
     shadowed: Ints
     refused: Sequence[tuple[int, Refusal]]
+    assigned: Columns | None
+    assigned_place: Ints
 
 
 class ReadAlone(NamedTuple):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from connectors.otlp.letters import RunLetters
+    from optimizer.observe.columns import Columns
 
 RESOURCE_SPANS = 0x0A  # the only tag a request has at its top
 _MORE = 0x80  # in each byte of a length, the bit that says it goes on
@@ -72,6 +73,7 @@ def deal(calls: Calls, run: Run, letters: RunLetters) -> Iterator[Calls]:
     refused = [place for place, _ in calls.refused]
     lines = [bisect_left(refused, bound) for bound in bounds]
     hidden = np.searchsorted(calls.shadowed, bounds).tolist()
+    begun = np.searchsorted(calls.assigned_place, bounds).tolist()
     for number, spans in enumerate(run.spans):
         start, stop = rows[number : number + 2]
         place = calls.place[start:stop]
@@ -82,7 +84,19 @@ def deal(calls: Calls, run: Run, letters: RunLetters) -> Iterator[Calls]:
             calls.columns.part(start, stop, partial(_raw, letters, place)),
             calls.shadowed[slice(*hidden[number : number + 2])],
             calls.refused[lines[number] : lines[number + 1]],
+            *_assigned(calls, slice(*begun[number : number + 2]), letters),
         )
+
+
+def _assigned(
+    calls: Calls, rows: slice, letters: RunLetters
+) -> tuple[Columns | None, NDArray[np.int64]]:
+    """Give the calls, and their places, that some spans tell the start of."""
+    place = calls.assigned_place[rows]
+    if calls.assigned is None:
+        return None, place
+    begun = calls.assigned.part(rows.start, rows.stop, partial(_raw, letters, place))
+    return begun, place
 
 
 def _raw(letters: RunLetters, place: NDArray[np.int64], row: int) -> bytes:

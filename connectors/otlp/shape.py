@@ -103,6 +103,11 @@ def shape_from(
     return Shape(ids, end_ns.view(np.int64), latency_ns.view(np.int64), sound)
 
 
+def sound_id(octets: bytes) -> bytes:
+    """Give the id of a span; zeros for what is none."""
+    return octets if len(octets) == SPAN_ID_BYTES else bytes(SPAN_ID_BYTES)
+
+
 def _all_whole(contents: list[bytes | None]) -> TypeGuard[list[bytes]]:
     return None not in contents
 

@@ -17,7 +17,7 @@ from optimizer.observe.aliases import (
     SERVICE,
     STAMP,
 )
-from optimizer.observe.normalize import Span
+from optimizer.observe.readings import Span
 from optimizer.observe.values import text
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ def read_span(raw: bytes, keys: Iterable[str], resource: Mapping[str, Value]) ->
         resource=resource,
         first_chunk_ns=chunk_ns,
         exception_type=exception,
+        parent_id=span.parent_span_id,
     )
 
 

@@ -42,6 +42,8 @@ def _requests(span: Fields, label: _Field.Label.ValueType) -> Mapping[str, Field
 
 
 _SLIM: Fields = (
+    ("parent_span_id", 4, _BYTES, _ONE),
+    ("name", 5, _BYTES, _ONE),
     ("attributes", 9, MAP, _MANY),
     ("events", 11, _BYTES, _MANY),
     ("status", 15, _BYTES, _ONE),

@@ -19,6 +19,7 @@ from connectors.recordings.manifest import (
     write_manifest,
 )
 from connectors.recordings.tables import (
+    ASSIGNED,
     CALL,
     PLACES,
     TEXTS,
@@ -152,7 +153,7 @@ class ColumnsReader:
     def _records(self, number: int) -> list[Record]:
         with self._explained(f"row group {number}"):
             table = self._file.read_row_group(number, use_threads=False)
-            if table.column("kind")[0].as_py() == CALL:
+            if table.column("kind")[0].as_py() in {CALL, ASSIGNED}:
                 return [block_of(table, self._names)]
             return records_of(table, self._kinds)
 

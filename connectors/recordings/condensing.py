@@ -104,6 +104,7 @@ class _Source:
         self._skew_ns = skew_ns
         self._left_out = left_out
         self._parts: list[Columns] = []
+        self._assigned: list[Columns] = []
         self._table: KeyTable | None = None
         self._keys: tuple[CallKey, ...] = ()
         self._offset = self._stamp_ns = self._mark_ns = -1
@@ -129,9 +130,14 @@ class _Source:
             return
         if len(self._keys) != len(self._table):
             self._keys = tuple(self._table.keys)
-        block = Block(keys=self._keys, columns=join(self._parts), mark_ns=self._mark_ns)
+        block = Block(
+            keys=self._keys,
+            columns=join(self._parts),
+            mark_ns=self._mark_ns,
+            assigned=join(self._assigned) if self._assigned else None,
+        )
         yield Record(self._name, self._offset, self._stamp_ns, RecordKind.COLUMNS, block)
-        self._parts = []
+        self._parts, self._assigned = [], []
         self._stamp_ns = self._mark_ns = -1
 
     def _keep(self, record: Record, before_ns: int, *, is_tick: bool) -> Iterator[Record]:
@@ -143,7 +149,7 @@ class _Source:
             yield record
         elif said:
             if said.columns is not None:
-                yield from self._gather(record, said.columns, before_ns)
+                yield from self._gather(record, said.columns, said.assigned, before_ns)
             if is_tick or said.events or said.points or not self._is_timely(record, said):
                 yield from self.flush()
             yield from _facts(record, said)
@@ -157,17 +163,23 @@ class _Source:
         given = (record.stamp_ns if one.time_ns < 0 else one.time_ns for one in said.judgements)
         return all(at_ns >= self._observer.partition.watermark_ns for at_ns in given)
 
-    def _gather(self, record: Record, columns: Columns, before_ns: int) -> Iterator[Record]:
-        rows = columns.take(columns.end_ns <= record.stamp_ns + self._skew_ns)
-        if not len(rows):
+    def _gather(
+        self, record: Record, columns: Columns, assigned: Columns | None, before_ns: int
+    ) -> Iterator[Record]:
+        limit_ns = record.stamp_ns + self._skew_ns
+        rows = columns.take(columns.end_ns <= limit_ns)
+        begun = None if assigned is None else assigned.take(assigned.start_ns <= limit_ns)
+        if not len(rows) and not begun:
             return
-        is_late = int(rows.end_ns.min()) // PANE_NS < max(before_ns, 0) // PANE_NS
+        sealed_until = max(before_ns, 0) // PANE_NS
+        is_late = len(rows) > 0 and int(rows.end_ns.min()) // PANE_NS < sealed_until
         is_full = sum(map(len, self._parts)) + len(rows) > BLOCK_ROWS
         if is_late or is_full or self._decoder.table is not self._table:
             yield from self.flush()
         if self._decoder.table is not self._table:
             self._table, self._keys = self._decoder.table, ()
         self._parts.append(rows)
+        self._assigned += [begun] if begun else []
         self._offset = record.offset
         self._stamp_ns = max(self._stamp_ns, record.stamp_ns)
 

@@ -1,7 +1,8 @@
 """Records as Arrow tables: a block of calls is one, a run of other records is one.
 
-A row is a call, with `kind` -1, or a record that is kept whole, with its kind and `body`. Of a
-block, `partition`, `offset`, `stamp_ns` and `mark_ns` are the same in every row. Route, arm,
+A row is a call, with `kind` -1, a call that was only told of when it started, with `kind` -2, or a
+record that is kept whole, with its kind and `body`. A block's calls come in this order, and
+`partition`, `offset`, `stamp_ns` and `mark_ns` are the same in every row of it. Route, arm,
 revision and cell are dictionary-encoded text.
 """
 
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optimizer.errors import NotAvailable, RecordingInvalid
-from optimizer.observe.columns import ARRAYS, Block, Columns, Record, RecordKind
+from optimizer.observe.columns import ARRAYS, Block, Columns, Record, RecordKind, join
 from optimizer.observe.keys import CallKey, KeyTable
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CALL = -1  # the kind of a row that is a call
+ASSIGNED = -2  # of one that was told of when it started, as it is if it hangs
 TEXTS = ("partition", *CallKey._fields)
 PLACES = ("offset", "stamp_ns", "mark_ns")
 _TYPES = {"call_id": "uint64", "slot": "int16", "flags": "uint8", "score": "int32"}
@@ -72,22 +74,27 @@ def table_of_block(record: Record, block: Block, *, links: bool = False) -> Any:
     Raises:
         RecordingInvalid: It has none, so no row would tell its place and its marks.
     """
-    pa, rows = arrow_module(), len(block.columns)
+    pa, columns = arrow_module(), block.columns
+    kinds = np.full(len(columns), CALL, np.int8)
+    if block.assigned is not None:
+        columns = join([columns, block.assigned])
+        kinds = np.concatenate((kinds, np.full(len(block.assigned), ASSIGNED, np.int8)))
+    rows = len(columns)
     if not rows:
         where = f"{record.partition} at offset {record.offset}"
         raise RecordingInvalid(f"the block of {where} has no calls: keep its marks as records")
-    distinct, place = _distinct(block.columns.key, len(block.keys))
+    distinct, place = _distinct(columns.key, len(block.keys))
     keys = [block.keys[code] for code in distinct.tolist()]
     names = {name: [str(getattr(key, name)) for key in keys] for name in CallKey._fields}
     places = dict(zip(PLACES, (record.offset, record.stamp_ns, block.mark_ns), strict=True))
     return pa.table(
         {
             "partition": _dictionary(pa, [record.partition], np.zeros(rows, np.intp)),
-            "kind": np.full(rows, CALL, np.int8),
+            "kind": kinds,
             **{name: np.full(rows, value, np.int64) for name, value in places.items()},
             **{name: _dictionary(pa, texts, place) for name, texts in names.items()},
-            **{name: getattr(block.columns, name) for name in VALUES},
-            **(_links(block.columns.links, rows) if links else {}),
+            **{name: getattr(columns, name) for name in VALUES},
+            **(_links(columns.links, rows) if links else {}),
             "body": pa.repeat(pa.scalar(b"", pa.binary()), rows),
         }
     )
@@ -131,7 +138,11 @@ def block_of(table: Any, partitions: dict[str, Names]) -> Record:
     if LINKS[0] in table.column_names:
         links = np.column_stack([table.column(name).to_numpy() for name in LINKS])
     columns = Columns(key=_codes(table, names), links=links, **arrays)
-    block = Block(keys=names.keys(), columns=columns, mark_ns=mark_ns)
+    assigned = None
+    ended = int(np.count_nonzero(table.column("kind").to_numpy() == CALL))
+    if ended < len(columns):
+        columns, assigned = columns.part(0, ended), columns.part(ended, len(columns))
+    block = Block(keys=names.keys(), columns=columns, mark_ns=mark_ns, assigned=assigned)
     return Record(partition, offset, stamp_ns, RecordKind.COLUMNS, block)
 
 

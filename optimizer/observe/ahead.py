@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from optimizer.observe.columns import DeadLetter, Record, RecordKind
+import numpy as np
+
+from optimizer.observe.columns import Columns, DeadLetter, Record, RecordKind
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 REASON = "future_timestamp"
 
@@ -37,3 +42,26 @@ def ahead(record: Record, part: Part, skew_ns: int) -> DeadLetter:
         kind=RecordKind(part.kind),
         stamp_ns=record.stamp_ns,
     )
+
+
+def apart(
+    record: Record, columns: Columns, at_ns: NDArray[np.int64], verb: str, skew_ns: int
+) -> tuple[Columns, list[DeadLetter]]:
+    """Set those calls of a record aside that are ahead of its stamp; give all others.
+
+    Args:
+        record: The record.
+        columns: Its calls.
+        at_ns: When each says that it did what the verb says.
+        verb: As in `Part`.
+        skew_ns: How far ahead one may be.
+    """
+    future = at_ns > record.stamp_ns + skew_ns
+    if not future.any():
+        return columns, []
+    dead = [
+        ahead(record, Part(int(at_ns[row]), verb, body, RecordKind.OTLP), skew_ns)
+        for row in np.flatnonzero(future).tolist()
+        for body in [columns.raw(row) if columns.raw else b""]
+    ]
+    return columns.take(~future), dead

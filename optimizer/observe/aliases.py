@@ -66,6 +66,8 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "revision": (f"{STAMP}revision",),
 }
 
+STAMPED = ("route", "arm", "cell", "revision")  # the words that a stamp is made of
+
 # What tells arms apart where no stamp does.
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "prompt": ("gen_ai.prompt.name",),
@@ -130,6 +132,9 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 # What proves a stamp; read only where that is asked for.
 PROOFS: Mapping[str, tuple[str, ...]] = {"signature": (f"{STAMP}signature",)}
 
+# How long a call is waited for that is told of when it starts; read of no other span.
+WAITS: Mapping[str, tuple[str, ...]] = {"patience": (PATIENCE,)}
+
 # Texts that tell of caches where no number does.
 USAGES: Mapping[str, tuple[str, ...]] = {"usage": ("metadata.usage_object",)}
 
@@ -140,6 +145,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     **REALS,
     **NAMES,
     **PROOFS,
+    **WAITS,
     **USAGES,
 }
 

@@ -105,6 +105,11 @@ class Columns:
     def __len__(self) -> int:
         return len(self.end_ns)
 
+    @property
+    def start_ns(self) -> Ints:
+        """When they began."""
+        return self.end_ns - self.latency_ns
+
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Columns:
         """Give some of the rows, by index or mask; `raw` is left behind."""
         chosen: Any = np.asarray(rows)
@@ -148,11 +153,13 @@ class Block:
         keys: The names; `columns.key` is an index into them.
         columns: The calls, in their order of arrival.
         mark_ns: The greatest heartbeat or idle stamp among its records; -1 without one.
+        assigned: Calls that were told of when they started, as they are counted if they hang.
     """
 
     keys: tuple[CallKey, ...]
     columns: Columns
     mark_ns: int = -1
+    assigned: Columns | None = None
 
 
 def from_calls(calls: Sequence[Call], table: KeyTable) -> Columns:

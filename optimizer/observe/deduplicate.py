@@ -55,6 +55,17 @@ class SeenIds:
         first[first] = self._insert(ids[first])
         return first
 
+    def holds(self, ids: Ids) -> NDArray[np.bool_]:
+        """Tell (n,) which ids are in it."""
+        held = np.zeros(len(ids), np.bool_)
+        todo, place = np.arange(len(ids)), self._home(ids)
+        while len(todo):
+            found = self._table[place]
+            held[todo] = found == ids[todo]
+            on = np.flatnonzero((found != 0) & ~held[todo])
+            todo, place = todo[on], (place[on] + 1) % len(self._table)
+        return held
+
     def ids(self) -> Ids:
         """Give all ids, in no order that means anything."""
         held: Ids = self._table[self._table != 0]
@@ -130,6 +141,10 @@ class SealedIds:
         new: NDArray[np.bool_] = first & ~_holds(self._ids, ids) & ~_holds(self.late, ids)
         self.late = np.sort(np.concatenate((self.late, ids[new])))
         return new
+
+    def holds(self, ids: Ids) -> NDArray[np.bool_]:
+        """Tell (n,) which ids are in it."""
+        return _holds(self._ids, ids) | _holds(self.late, ids)
 
 
 def _holds(rising: Ids, ids: Ids) -> NDArray[np.bool_]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from optimizer.documents import MOST_PATIENCE_MS
 from optimizer.errors import DecodeFailed
-from optimizer.observe.aliases import ALIASES
+from optimizer.observe.aliases import ALIASES, PATIENCE
 from optimizer.observe.call_ids import SPAN_ID_BYTES, TRACE_ID_BYTES
 from optimizer.observe.price import MAX_TOKENS
 from optimizer.observe.usages import UNTOLD, CacheUse, cache_use
 from optimizer.observe.values import first, real, whole
 
 if TYPE_CHECKING:
-    from optimizer.observe.normalize import Span
+    from optimizer.observe.readings import Span
 
 SECOND_NS = 1_000_000_000
+MILLISECOND_NS = 1_000_000
 MAX_END_NS = 1 << 62  # the year 2116
 MAX_LATENCY_NS = 86_400 * SECOND_NS
 MAX_COST_USD = 1e6
@@ -40,6 +42,21 @@ def latency_of(span: Span) -> int:
     if latency_ns > MAX_LATENCY_NS:
         raise DecodeFailed("absurd_time", f"took {latency_ns / 1e9:.0f} s: at most a day can be")
     return latency_ns
+
+
+def patience_of(span: Span) -> int:
+    """Check that a span names the call it tells the start of; give how long to wait, nanoseconds.
+
+    Raises:
+        DecodeFailed: Nobody can wait so long, or for that.
+    """
+    if len(span.parent_id) != SPAN_ID_BYTES or not any(span.parent_id):
+        raise DecodeFailed("bad_ids", "it names no parent, the call it tells of")
+    patience_ms = first(span.attributes, ALIASES["patience"], whole)
+    if patience_ms is None or not 1 <= patience_ms <= MOST_PATIENCE_MS:
+        told = f"{PATIENCE} is {patience_ms}: must be from 1 to {MOST_PATIENCE_MS}"
+        raise DecodeFailed("absurd_patience", told)
+    return patience_ms * MILLISECOND_NS
 
 
 def tokens_of(span: Span, name: str) -> int:

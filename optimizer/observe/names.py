@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from optimizer.observe.assigned import Assigned
     from optimizer.observe.open_panes import OpenPane
 
 DAY_NS = 86_400_000_000_000  # names that no call had for so long are let go
@@ -66,11 +67,11 @@ class Names:
         self._noted.add(code)
         return self.table.keys[code]
 
-    def end_day(self, panes: Collection[OpenPane]) -> None:
+    def end_day(self, panes: Collection[OpenPane | Assigned]) -> None:
         """Begin a new table without the names that no call had since the last day ended.
 
         Args:
-            panes: The open panes, all calls in them settled; they follow the new table.
+            panes: What holds codes, all calls in it settled; it follows the new table.
         """
         old, used = self.table, self.used.tolist()
         self._sealed, self._noted = np.zeros(0, np.int64), set()

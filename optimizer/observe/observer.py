@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from optimizer.observe.columns import Columns
-    from optimizer.observe.partition import Observed, Partition
+    from optimizer.observe.observed import Observed
+    from optimizer.observe.partition import Partition
     from optimizer.observe.points import Point
     from optimizer.observe.runs import DecodedRun
 
@@ -54,6 +55,7 @@ class Decoded(NamedTuple):
         events: Alerts, orders and reports.
         judgements: Scores.
         points: Data points of metrics.
+        assigned: Calls that are told of when they start, as `hanging` gives them; None for none.
     """
 
     columns: Columns | None
@@ -62,6 +64,7 @@ class Decoded(NamedTuple):
     events: Sequence[FeedbackEvent] = ()
     judgements: Sequence[Judgement] = ()
     points: Sequence[Point] = ()
+    assigned: Columns | None = None
 
 
 class Decoder(Protocol):
@@ -131,7 +134,8 @@ class Observer:
     def _takes_together(self, run: Sequence[Record], together: Decoded) -> bool:
         """Take records at once, if nobody could tell and there is nothing to say."""
         first_stamp_ns = min(record.stamp_ns for record in run)
-        if together.refused or not self.partition.takes_quietly(first_stamp_ns, together.columns):
+        told = together.columns, together.assigned
+        if together.refused or not self.partition.takes_quietly(first_stamp_ns, *told):
             return False
         self.partition.counts["records"] += len(run)
         self.partition.counts.add(together.counts)
@@ -185,7 +189,8 @@ class Observer:
         for refusal in decoded.refused:
             yield EDGE, self._dead(record, refusal)
         if decoded.columns is not None:
-            yield from self._spread(self.partition.take(record, decoded.columns))
+            observed = self.partition.take(record, decoded.columns, decoded.assigned)
+            yield from self._spread(observed)
         if decoded.judgements:
             yield from self._spread(self.partition.judge(record, decoded.judgements))
         if decoded.points:
@@ -200,11 +205,15 @@ class Observer:
         table, places = self.partition.table, block.columns.key
         if block.keys is not self._block_keys or self._block_codes.table is not table:
             self._block_keys, self._block_codes = block.keys, KeyCodes(table, block.keys)
-        rows = replace(block.columns, key=self._block_codes.at(places))
+        rows, assigned = replace(block.columns, key=self._block_codes.at(places)), block.assigned
         pooled = self._block_codes.pooled(places)
         self.partition.counts["spans"] += len(rows)
         self.partition.counts.update({"pooled": pooled} if pooled else {})
-        yield from self._spread(self.partition.take(record, rows))
+        if assigned is not None:
+            self.partition.counts["spans"] += len(assigned)
+            self.partition.counts["assignments"] += len(assigned)
+            assigned = replace(assigned, key=self._block_codes.at(assigned.key))
+        yield from self._spread(self.partition.take(record, rows, assigned))
         if block.mark_ns >= 0:
             yield from self._spread(self.partition.reach(block.mark_ns))
 

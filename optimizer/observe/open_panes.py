@@ -202,6 +202,11 @@ class OpenPane:
                 (columns.key[slotted], columns.slot[slotted], values[slotted][:, SLOT_COLUMNS])
             )
 
+    def hang(self, columns: Columns, table: KeyTable) -> None:
+        """Add calls of which nobody saw the end, none of them in it; no more come after that."""
+        self.ids.add(columns.call_id)
+        self.add(columns, table)
+
     def live(self) -> list[int]:
         """Give the codes of keys that calls were added for, and of their arms."""
         arms = [codes >> ROW_SHIFT for codes in self.codes]

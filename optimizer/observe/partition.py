@@ -7,44 +7,32 @@ so neither batches nor the other partitions can change what comes out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from optimizer.judgements import Taken
 from optimizer.observe.accounts import Account
-from optimizer.observe.ahead import REASON, Part, ahead
-from optimizer.observe.columns import Columns, DeadLetter, Record, RecordKind
+from optimizer.observe.ahead import REASON, Part, ahead, apart
+from optimizer.observe.assigned import Assigned, bounds
+from optimizer.observe.columns import Columns, DeadLetter, Record
 from optimizer.observe.deduplicate import SealedIds
 from optimizer.observe.meters import SWEEP_NS, Meters
 from optimizer.observe.names import DAY_NS, Names
+from optimizer.observe.observed import Observed
 from optimizer.observe.open_panes import OpenPane, Settled
-from optimizer.observe.scoring import Scoring, capped
+from optimizer.observe.scoring import Scoring
 from optimizer.panes import FINAL_NS, ITSELF, PANE_NS, Mark, Pane, Weight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from optimizer.judgements import Judged, Judgement, Seen
+    from numpy.typing import NDArray
+
+    from optimizer.judgements import Judgement
+    from optimizer.observe.deduplicate import SeenIds
     from optimizer.observe.keys import KeyTable
     from optimizer.observe.points import Point
     from optimizer.observe.rules import StreamRules
-
-
-class Observed(NamedTuple):
-    """What one record led to; panes come before the mark that seals them.
-
-    Attributes:
-        panes: Sealed panes by rising time, then corrections.
-        mark: The watermark, where it passed a tick.
-        dead: Calls and judgements that were set aside.
-        scoring: Judgements, and the calls they may be about; also before the mark.
-    """
-
-    panes: list[Pane]
-    mark: Mark | None
-    dead: list[DeadLetter]
-    scoring: Sequence[Judged | Seen]
 
 
 class Partition:
@@ -67,6 +55,7 @@ class Partition:
         self._rules = rules
         self.open: dict[int, OpenPane] = {}
         self.sealed: dict[int, SealedIds] = {}
+        self.assigned = Assigned()
         self.scoring = Scoring(name)
         self.meters = Meters()
         self._usual = 0  # calls of the pane sealed last
@@ -76,24 +65,29 @@ class Partition:
         """Give the codes of the keys in its columns; another table when names were let go."""
         return self.names.table
 
-    def take(self, record: Record, columns: Columns) -> Observed:
+    def take(self, record: Record, columns: Columns, assigned: Columns | None = None) -> Observed:
         """Take one record's calls.
 
         Args:
             record: The record; its stamp bounds how late its calls may end.
             columns: Its calls, keyed by this partition's table.
+            assigned: Calls that it tells the start of, as `hanging` gives them.
 
         Returns:
             What was sealed, how far time has come, and what was set aside.
         """
-        columns, dead = self._set_aside_future(record, columns)
-        corrections: list[Pane] = []
-        if len(columns):
-            corrections = self._add(columns)
+        columns, dead = self._apart(record, columns, columns.end_ns, "ends")
+        corrections = self._add(columns)
         latest = int(columns.end_ns.max()) if len(columns) else -1
+        if assigned is not None:
+            begun, early = self._apart(record, assigned, assigned.start_ns, "begins")
+            latest = max(latest, self._assign(begun))
+            dead += early
         return self._advance(latest - self._rules.disorder_ns, corrections, dead)
 
-    def takes_quietly(self, stamp_ns: int, columns: Columns | None) -> bool:
+    def takes_quietly(
+        self, stamp_ns: int, columns: Columns | None, assigned: Columns | None = None
+    ) -> bool:
         """Take the calls of some records in a row, if it shows in nothing but the watermark.
 
         That is so where no call is late or from the future, and none moves the watermark into
@@ -102,32 +96,30 @@ class Partition:
         Args:
             stamp_ns: The earliest stamp of the records.
             columns: Their calls, keyed by this partition's table.
+            assigned: As of `take`.
         """
-        if columns is None or not len(columns):
+        if columns is None or not (len(columns) or assigned):
             return columns is not None
-        first, last = int(columns.end_ns.min()), int(columns.end_ns.max())
+        if assigned is not None and not self.assigned.fits(len(assigned)):
+            return False
+        first, last = bounds(columns, assigned)
         watermark_ns = max(last - self._rules.disorder_ns, self.watermark_ns)
         pane = self.watermark_ns // PANE_NS
         is_quiet = pane >= 0 and watermark_ns // PANE_NS == pane <= first // PANE_NS
         if not is_quiet or last > stamp_ns + self._rules.skew_ns:
             return False
         self._add(columns)
+        if assigned is not None:
+            self._assign(assigned)
         self.watermark_ns = watermark_ns
         return True
 
     def judge(self, record: Record, judgements: Sequence[Judgement]) -> Observed:
         """Take one record's judgements; one that is told late counts at the watermark."""
-        limit, waiting = record.stamp_ns + self._rules.skew_ns, self.scoring.waiting
-        latest, dead = -1, []
-        for place, one in enumerate(judgements):
-            at_ns = record.stamp_ns if one.time_ns < 0 else one.time_ns
-            if at_ns > limit:
-                dead.append(self._ahead(record, Part(at_ns, "was given", one.body, one.kind)))
-                continue
-            latest = max(latest, at_ns)
-            count_ns = max(at_ns, self.watermark_ns)
-            judged = one if one.key is None else capped(one, self.names)
-            waiting.append(Taken(count_ns, record.offset, place, record.stamp_ns, judged))
+        latest, ahead_of_it = self.scoring.take(
+            record, judgements, self.watermark_ns, self._rules.skew_ns, self.names
+        )
+        dead = [self._ahead(record, part) for part in ahead_of_it]
         self.counts["judgements"] += len(judgements) - len(dead)
         return self._advance(latest - self._rules.disorder_ns, [], dead)
 
@@ -161,21 +153,18 @@ class Partition:
 
     def finish(self) -> Observed:
         """Take the explicit final watermark of a replay: all panes are sealed."""
+        self.settle()
+        self.assigned.give_up(self._open_ids, self.counts)
         return self._advance(FINAL_NS, [], [])
 
-    def _set_aside_future(
-        self, record: Record, columns: Columns
+    def _apart(
+        self, record: Record, columns: Columns, at_ns: NDArray[np.int64], verb: str
     ) -> tuple[Columns, list[DeadLetter]]:
-        limit = record.stamp_ns + self._rules.skew_ns
-        future = columns.end_ns > limit
-        if not future.any():
-            return columns, []
-        dead = [
-            self._ahead(record, Part(int(columns.end_ns[row]), "ends", body, RecordKind.OTLP))
-            for row in np.flatnonzero(future).tolist()
-            for body in [columns.raw(row) if columns.raw else b""]
-        ]
-        return columns.take(~future), dead
+        """Set those of a record's calls aside that are of the future."""
+        columns, dead = apart(record, columns, at_ns, verb, self._rules.skew_ns)
+        if dead:
+            self.counts[REASON] += len(dead)
+        return columns, dead
 
     def _ahead(self, record: Record, part: Part) -> DeadLetter:
         self.counts[REASON] += 1
@@ -183,6 +172,12 @@ class Partition:
 
     def _add(self, columns: Columns) -> list[Pane]:
         """Add calls to their panes; give corrections for panes already sealed."""
+        hung = self.assigned.hung.among(columns.call_id)
+        if hung is not None:
+            self.counts["duplicate"] += int(np.count_nonzero(hung))
+            columns = columns.take(~hung)
+        if not len(columns):
+            return []
         panes = columns.end_ns // PANE_NS
         corrections = []
         sealed_until = max(self.watermark_ns, 0) // PANE_NS  # panes before it are sealed
@@ -198,10 +193,26 @@ class Partition:
             self._count(self.open[pane].put(rows, self.table))
         return corrections
 
-    def settle(self) -> None:
-        """Add all calls that wait, so that sums and counts are of everything taken."""
+    def _assign(self, assigned: Columns) -> int:
+        """Wait for the ends of calls that were told of; give when the last of them began."""
+        if not len(assigned):
+            return -1
+        sealed_until = max(self.watermark_ns, 0) // PANE_NS
+        memory_ns = self._rules.dedupe_ns
+        self.assigned.take(assigned, sealed_until, memory_ns, self.sealed, self.counts)
+        self.assigned.make_room(self._open_ids, self.counts)
+        return int(assigned.start_ns.max())
+
+    def _open_ids(self) -> list[SeenIds]:
+        """Give the ids of all calls in panes that are not sealed."""
         for pane in self.open.values():
             self._count(pane.settle(self.table))
+        return [pane.ids for pane in self.open.values()]
+
+    def settle(self) -> None:
+        """Add all calls that wait, so that sums and counts are of everything taken."""
+        self._open_ids()
+        self.assigned.settle(self.counts)
 
     def _count(self, settled: Settled) -> None:
         if any(settled):
@@ -211,6 +222,7 @@ class Partition:
 
     def _correct(self, pane: int, rows: Columns) -> Pane | None:
         """Make a correction of late calls, unless they are repeats or older than the memory."""
+        self.assigned.close(rows.call_id, self.counts)
         seen = self.sealed.get(pane)
         if seen is None:
             if (pane + 1) * PANE_NS + self._rules.dedupe_ns <= self.watermark_ns:
@@ -243,11 +255,15 @@ class Partition:
         self.watermark_ns = max(watermark_ns, before)
         if self.watermark_ns // PANE_NS == before // PANE_NS:
             return Observed(corrections, None, dead, self.scoring.leave(marked=False))
-        done = sorted(pane for pane in self.open if (pane + 1) * PANE_NS <= watermark_ns)
+        sealed_until = watermark_ns // PANE_NS
+        hanging = self.assigned.hanging(sealed_until, self._open_ids, self.counts)
+        done = sorted(pane for pane in {*self.open, *hanging} if pane < sealed_until)
         panes = []
         for pane in done:
-            current = self.open.pop(pane)
+            current = self.open.pop(pane, None) or OpenPane(findable=self._rules.findable)
             self._count(current.settle(self.table))
+            if pane in hanging:
+                current.hang(hanging[pane], self.table)
             panes.append(self._seal(current, pane, -1))
             self.sealed[pane] = SealedIds(current.ids.sorted().tobytes())
             self._usual = len(current.ids)
@@ -258,7 +274,7 @@ class Partition:
         self._forget()
         if before >= 0 and watermark_ns // DAY_NS > before // DAY_NS:
             self.settle()
-            self.names.end_day(self.open.values())
+            self.names.end_day([*self.open.values(), self.assigned])
         leaving = self.scoring.leave(marked=True)
         return Observed(panes + corrections, self._mark(before), dead, leaving)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from optimizer.errors import UnknownVersion
 from optimizer.judgements import CALLS, Judge, Judgement, Taken
-from optimizer.observe import meters
+from optimizer.observe import assigned, meters
 from optimizer.observe.accounts import Account
 from optimizer.observe.deduplicate import SealedIds, SeenIds
 from optimizer.observe.keys import CallKey
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from optimizer.observe.rules import StreamRules
     from optimizer.ports import Vault
 
-VERSION = 2
-READS = (1, VERSION)  # 1 knew no meters
+VERSION = 3
+READS = (1, 2, VERSION)  # 1 knew no meters, 2 no calls that are waited for
 
 
 def dump(partition: Partition, pieces: Pieces) -> bytes:
@@ -55,6 +55,7 @@ def dump(partition: Partition, pieces: Pieces) -> bytes:
         "sealed": sealed,
         "judged": partition.scoring.waiting,
         "meters": meters.dump(partition.meters),
+        "assigned": assigned.dump(partition.assigned, partition.counts),
     }
     pieces.settle({keys, *(name for name, _ in sealed.values())})
     return msgspec.msgpack.encode(state)
@@ -93,6 +94,8 @@ def load(state: bytes, rules: StreamRules, vault: Vault) -> tuple[Partition, Pie
     }
     if "meters" in content:
         partition.meters = meters.load(content["meters"])
+    if "assigned" in content:
+        partition.assigned = assigned.load(content["assigned"])
     return partition, pieces
 
 

@@ -70,17 +70,20 @@ class Words(NamedTuple):
     max_tokens: int | None
 
 
-def read_words(attributes: Mapping[str, Value], resource: Mapping[str, Value]) -> Words | None:
+def read_words(
+    attributes: Mapping[str, Value], resource: Mapping[str, Value], *, assigns: bool = False
+) -> Words | None:
     """Read what a span says it is.
 
     Args:
         attributes: The span's attributes.
         resource: Its resource's attributes; stamps there hold where the span has none.
+        assigns: It tells of a request that has not ended, so it need not say that it is one.
 
     Returns:
         None for a span that is no request to a model.
     """
-    operation = _operation(attributes)
+    operation = "" if assigns else _operation(attributes)
     if operation is None:
         return None
     provider = _provider(attributes)

@@ -14,8 +14,9 @@ from connectors.otlp import OtlpDecoder
 from optimizer.observe.aliases import ALIASES, CALL_TYPES, SERVICE
 from optimizer.observe.identify import Identities
 from optimizer.observe.keys import KeyTable
-from optimizer.observe.normalize import Normalizer, Span
+from optimizer.observe.normalize import Normalizer
 from optimizer.observe.price import PriceTable
+from optimizer.observe.readings import Span
 from optimizer.observe.usages import cache_use
 from optimizer.observe.values import first, text, truth, whole
 from optimizer.settings import Settings

@@ -30,10 +30,10 @@ def expected(body: bytes, links: Links) -> list[list[int]]:
     found = []
     for span in spans_of(body):
         try:
-            is_call = normalizer.read(span) is not None
+            reading = normalizer.read(span)
         except DecodeFailed:
             continue
-        if is_call:
+        if reading is not None and not reading.kind.assigned:
             names = [span.attributes.get(f"{owner}.response.id") for owner in OWNERS]
             told = [name for name in names if isinstance(name, str) and name.strip()]
             response = told[0] if told and links is Links.RESPONSES else ""

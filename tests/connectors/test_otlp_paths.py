@@ -16,7 +16,15 @@ from connectors.otlp.any_value import any_value
 from connectors.otlp.dialects import DIALECTS
 from connectors.prices import TablePrices, per_million
 from optimizer.models import Arm, ModelConfig
-from optimizer.observe.aliases import ALIASES, OPERATIONS, PROVIDERS, REALS, WHOLES
+from optimizer.observe.aliases import (
+    ALIASES,
+    ASSIGNMENT,
+    OPERATIONS,
+    PATIENCE,
+    PROVIDERS,
+    REALS,
+    WHOLES,
+)
 from optimizer.observe.columns import ARRAYS, Columns, from_calls
 from optimizer.observe.keys import KeyTable
 from optimizer.observe.values import whole
@@ -84,6 +92,7 @@ CHOICES = {
     "route": ("help", "chat/help", "acme/chat/help", "evil/chat/help", "a/b/c/d", "/", "new"),
     "arm": ("arm-1", "arm-2"),
     "cell": ("cell-0", "cell-7"),
+    "patience": (8_000, 8_000, 1, 86_400_000, 0, 86_400_001),
     "prompt": ("short", "long"),
     "prompt_version": ("1", "2"),
     "invocation": ('{"model": "gpt-4o", "temperature": 0.2, "stream": true}', "[]", "{", "{}"),
@@ -120,9 +129,13 @@ def request(rng: random.Random, spans: int) -> TracesData:
             resource_spans.resource.attributes.add(key="llm.optimizer.slot", value=value)
         for _ in range(rng.randint(0, 2)):
             scope_spans = resource_spans.scope_spans.add()
-            scope_spans.scope.name = rng.choice([dialect.scope for dialect in DIALECTS] + ["mine"])
+            names = [dialect.scope for dialect in DIALECTS]
+            scope_spans.scope.name = rng.choice([*names, "mine", *["llm-optimizer"] * 3])
             for _ in range(rng.randint(0, spans)):
-                some_span(rng, scope_spans.spans.add())
+                span = scope_spans.spans.add()
+                some_span(rng, span)
+                if rng.random() < 0.3:
+                    begin(rng, span)
     return data
 
 
@@ -150,6 +163,17 @@ def some_span(rng: random.Random, span) -> None:
                 span.attributes.add(key=name, value=some_value(rng, name, strange))
     if rng.random() < 0.1:
         spoil(rng, span)
+
+
+def begin(rng: random.Random, span) -> None:
+    """Let a span tell of a call when it starts: mostly of one that it names."""
+    span.name = ASSIGNMENT
+    span.parent_span_id = rng.randbytes(8)
+    if rng.random() < 0.1:
+        span.parent_span_id = bytes(rng.choice((0, 8) if rng.random() < 0.9 else (7, 9)))
+    for name, likely in ((PATIENCE, 0.9), ("llm.optimizer.route", 0.7), ("llm.optimizer.arm", 0.7)):
+        if rng.random() < likely:
+            span.attributes.add(key=name, value=some_value(rng, name, 0.05))
 
 
 def spoil(rng: random.Random, span) -> None:
@@ -183,7 +207,7 @@ def assert_same(found: Columns, expected: Columns) -> None:
 @pytest.mark.parametrize("block", range(6))
 def test_all_readings_agree_on_random_requests(settings, block):
     decoder, table = OtlpDecoder(settings, PRICES, "acme"), KeyTable()
-    seen = refused = 0
+    seen = refused = begun = 0
     for seed in range(block * 40, block * 40 + 40):
         body = request(random.Random(seed), 12).SerializeToString()
         verdict = judge(body, settings, PRICES, "acme")
@@ -193,10 +217,15 @@ def test_all_readings_agree_on_random_requests(settings, block):
             assert [refusal.reason for refusal in decoded.refused] == verdict.reasons, seed
             assert decoded.counts.get("other_spans", 0) == verdict.others
             assert decoded.counts.get("calls", 0) == len(verdict.calls)
+            assert decoded.counts.get("assignments", 0) == len(verdict.assigned)
+            if verdict.assigned:
+                assert_same(decoded.assigned, from_calls(verdict.assigned, table))
+        begun += len(verdict.assigned)
         seen += len(verdict.calls)
         refused += len(verdict.reasons)
     assert seen > 200
     assert refused >= 10
+    assert begun >= 5
 
 
 @pytest.mark.parametrize("stamped", [True, False])

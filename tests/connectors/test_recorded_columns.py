@@ -26,15 +26,22 @@ KEYS = st.builds(CallKey, NAMES, NAMES, st.integers(0, 2**40), NAMES)
 @st.composite
 def blocks(draw):
     keys = tuple(draw(st.lists(KEYS, min_size=1, max_size=5, unique=True)))
-    rows = draw(st.integers(1, 6))
+    rows = draw(st.integers(0, 6))
+    columns, mark_ns = draw(some_columns(keys, rows)), draw(st.integers(-1, 2**63 - 1))
+    waited = draw(st.integers(not rows, 3))
+    assigned = draw(some_columns(keys, waited)) if waited else None
+    return Block(keys=keys, columns=columns, mark_ns=mark_ns, assigned=assigned)
+
+
+@st.composite
+def some_columns(draw, keys, rows):
     values = {}
     for name, dtype in VALUES.items():
         limits = np.iinfo(dtype)
         numbers = st.integers(int(limits.min), int(limits.max))
         values[name] = np.array(draw(st.lists(numbers, min_size=rows, max_size=rows)), dtype)
     codes = draw(st.lists(st.integers(0, len(keys) - 1), min_size=rows, max_size=rows))
-    columns = Columns(key=np.array(codes, np.int32), **values)
-    return Block(keys=keys, columns=columns, mark_ns=draw(st.integers(-1, 2**63 - 1)))
+    return Columns(key=np.array(codes, np.int32), **values)
 
 
 NUMBERS = st.integers(0, 2**63 - 1)
@@ -55,10 +62,16 @@ def facts(record):
     block = record.body
     if not isinstance(block, Block):
         return record
-    keys = [block.keys[code] for code in block.columns.key.tolist()]
-    arrays = {name: getattr(block.columns, name) for name in VALUES}
-    values = {name: (array.dtype, array.tolist()) for name, array in arrays.items()}
-    return record._replace(body=(keys, values, block.mark_ns, block.columns.key.dtype))
+    told = [told_in(block, columns) for columns in (block.columns, block.assigned)]
+    return record._replace(body=(told, block.mark_ns, block.columns.key.dtype))
+
+
+def told_in(block, columns):
+    if columns is None:
+        return None
+    keys = [block.keys[code] for code in columns.key.tolist()]
+    arrays = {name: getattr(columns, name) for name in VALUES}
+    return keys, {name: (array.dtype, array.tolist()) for name, array in arrays.items()}
 
 
 def calls(number, keys, codes=(0,), mark_ns=-1):

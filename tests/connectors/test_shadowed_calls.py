@@ -19,6 +19,8 @@ from tests.connectors.test_otlp_paths import PRICES, request
 from tests.otlp_oracle import as_json, from_json, judge
 from tests.settings_probes.telemetry import a_request, a_span
 
+KINDS = ("calls", "shadowed", "assignments", "other_spans")
+
 
 @pytest.mark.parametrize("producer", Producer)
 def test_every_producer_can_be_counted_alone_or_with_its_family(producer: Producer) -> None:
@@ -48,7 +50,7 @@ def test_all_readings_agree_on_who_counts(counted: str | None, own: str | None) 
             assert counts["shadowed"] == verdict.shadowed
             assert counts["other_spans"] == verdict.others
             assert len(columns.links) == len(columns)  # so scores find none that is shadowed
-            told_apart = sum(counts[name] for name in ("calls", "shadowed", "other_spans"))
+            told_apart = sum(counts[name] for name in KINDS)
             assert counts["spans"] == len(refused) + told_apart
             total.update(counts)
     assert (total["shadowed"] > 100) == bool(counted or own)

@@ -28,7 +28,7 @@ from tests.brokers.reading import send
 from tests.builders import ROUTE, START, a_report, an_alert, an_order
 from tests.command_line import llm_optimizer, start
 from tests.dataflows.the_job import run, settings_of, source_of
-from tests.otlp_lines import SECOND_NS, Lines
+from tests.otlp_lines import SECOND_NS, Lines, begun
 
 START_NS = int(START.timestamp()) * SECOND_NS
 
@@ -91,6 +91,7 @@ class Disorder:
         self.offsets[partition] += self.rng.choice([1, 1, 5])
         makers = (
             [self.calls] * 12
+            + [self.begun] * 4
             + [self.beat] * 4
             + [self.metrics, self.repeat, self.broken, self.event, self.event] * 2
         )
@@ -103,6 +104,17 @@ class Disorder:
         line = self.lines.line(end_ns, self.rng.choice([1, 2, 20]), self.rng.choice([300, 2000]))
         self.sent.append(line)
         return RecordKind.OTLP, line.encode()
+
+    def begun(self) -> tuple[RecordKind, bytes]:
+        """Calls that are told of when they start; they may have ended already, or never do."""
+        start_ns = self.now_ns - self.rng.choice([0, 1, 5, 20, 70, 300]) * SECOND_NS
+        latency_ms = self.rng.choice([300, 9000])
+        line = self.lines.line(start_ns + latency_ms * 1_000_000, 3, latency_ms)
+        if self.rng.random() < 0.5:
+            self.sent.append(line)  # so it may come later
+        elif self.sent:
+            line = self.rng.choice(self.sent[-9:])
+        return RecordKind.OTLP, begun(line, self.rng.choice([1, 5000, 60_000])).encode()
 
     def repeat(self) -> tuple[RecordKind, bytes]:
         return RecordKind.OTLP, self.rng.choice([*self.sent[-9:], "{}"]).encode()
@@ -191,7 +203,8 @@ def test_disorder_of_every_kind_is_recorded_to_the_same_decisions(
     for ledger in columns.ledgers().values():
         kept.update(ledger)
     assert any(b"/metered/" in window for window in raw.windows())
-    uses = ("counted", "corrected", "duplicate", "late")
+    uses = ("counted", "corrected", "duplicate", "late", "hung", "assignments_closed")
+    uses += ("assignments_late",)
     names = (*uses, "judgements", "alerts", "orders", "reports")
     assert [kept[name] for name in names] == [total[name] for name in names]
     assert min(total[name] for name in names) > 0, total

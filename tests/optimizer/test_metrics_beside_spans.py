@@ -12,7 +12,8 @@ from optimizer.events import Call
 from optimizer.observe.columns import Record, RecordKind, from_calls
 from optimizer.observe.histograms import explicit
 from optimizer.observe.keys import CallKey
-from optimizer.observe.partition import Observed, Partition
+from optimizer.observe.observed import Observed
+from optimizer.observe.partition import Partition
 from optimizer.observe.points import Measure, Point
 from optimizer.observe.rules import StreamRules
 from optimizer.open_windows import Windows

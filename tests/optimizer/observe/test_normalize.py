@@ -14,8 +14,9 @@ from optimizer.models import Arm, ModelConfig
 from optimizer.observe.aliases import ALIASES, CALL_TYPES, PROVIDERS
 from optimizer.observe.call_ids import call_ids
 from optimizer.observe.identify import Identities
-from optimizer.observe.normalize import Normalizer, Span
+from optimizer.observe.normalize import Normalizer
 from optimizer.observe.price import PriceTable
+from optimizer.observe.readings import Span
 from optimizer.observe.values import clean, real, text, truth, whole
 from optimizer.observe.words import undated
 from optimizer.settings import RouteSettings

@@ -11,7 +11,8 @@ from connectors.vaults.memory import MemoryVault
 from optimizer.events import Call
 from optimizer.observe import state
 from optimizer.observe.columns import Record, RecordKind, from_calls
-from optimizer.observe.partition import Observed, Partition
+from optimizer.observe.observed import Observed
+from optimizer.observe.partition import Partition
 from optimizer.observe.rules import StreamRules
 from optimizer.panes import AT, FINAL_NS, PANE_NS
 from optimizer.pieces import Pieces
