@@ -141,6 +141,7 @@ class Client:
     def refresh(self) -> None:
         """Look for newer documents now."""
         with self._looking:
+            self._source.hurry()
             for followed in list(self._routes.values()):
                 self._look_after(followed)
 
