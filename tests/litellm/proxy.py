@@ -126,9 +126,12 @@ class Proxy:
         except ValueError:
             return answer.status, text
 
-    def chat(self, model: str = "chat", session: str = "", **more: object) -> tuple[int, Any]:
+    def chat(
+        self, model: str = "chat", session: str = "", call: str = "", **more: object
+    ) -> tuple[int, Any]:
         """Ask a model something."""
-        headers = {"x_litellm_session_id": session} if session else {}
+        named = {"x_litellm_session_id": session, "x_litellm_call_id": call}
+        headers = {name: value for name, value in named.items() if value}
         question = [{"role": "user", "content": "What is a canary?"}]
         return self.ask(
             "/v1/chat/completions", {"model": model, "messages": question, **more}, **headers
