@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from connectors.gateways.litellm_plugin.options import options_of
+from connectors.gateways.litellm_plugin.options import VARIABLES, options_of
 from optimizer.errors import SettingsInvalid
+from tests.litellm.environment import ROOT
 
 GIVEN = {"LLM_OPTIMIZER_DOCUMENTS": "/documents", "LLM_OPTIMIZER_ROUTES": "chat=acme/shop/answer"}
 
@@ -55,3 +56,8 @@ def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(SettingsInvalid) as raised:
         options_of({"LLM_OPTIMIZER_POLL_SECS": "0"})
     assert len(raised.value.faults) == 3
+
+
+def test_the_page_names_each_variable() -> None:
+    page = (ROOT / "connectors" / "gateways" / "litellm.md").read_text()
+    assert set(re.findall(r"LLM_OPTIMIZER_[A-Z_]+[A-Z]", page)) == set(VARIABLES)
