@@ -28,7 +28,7 @@ from tests.kubernetes.manifests import KINDS, ROUTE, a_place, an_object
 if TYPE_CHECKING:
     from tests.connectors.api.shell import Shell
 
-DOCUMENT = Trial(open=lambda: None, route=ROUTE, unit=Unit.CALL).document(3, 30)  # type: ignore[arg-type,return-value]
+DOCUMENT = Trial(open=lambda: None, route=ROUTE, unit=Unit.CALL).document(3, 30)
 
 
 def prepared(shell: Shell, resource: str, **gateway: object) -> None:
@@ -148,7 +148,7 @@ def test_the_page_is_short_and_its_settings_and_manifest_go_together(shell: Shel
     (shell.folder / "routes.yaml").write_text(yaml.safe_dump(manifest))
     old, new = (Arm(config=ModelConfig(model=name)) for name in ("gpt-4o", "gpt-4o-mini"))
     trial = Trial(
-        open=lambda: None,  # type: ignore[arg-type,return-value]
+        open=lambda: None,
         route="default/shop/answer",
         unit=Unit.CALL,
         arms=(new, old),

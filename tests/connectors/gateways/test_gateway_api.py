@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,20 +11,25 @@ import pytest
 from connectors.gateways.conformance import CHECKS, run
 from connectors.gateways.trials import Outcome, same
 from connectors.mixes import reverted
+from optimizer.documents import Unit
 from optimizer.errors import (
     GatewayUnreachable,
     RevisionConflict,
 )
-from tests.faulty_way import EVERY, Fault, FaultyWay, Kind
+from tests.connectors.acting import Stage, a_document
+from tests.connectors.gateways.scenes import Patient
+from tests.faulty_way import EVERY, Fault, FaultyWay, Kind, some_of
 from tests.kubernetes.api_server import KubernetesApi
 from tests.kubernetes.manifests import KINDS, ROUTE, an_object
 from tests.kubernetes.opening import a_trial, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 CANNOT = {"replicas_follow", "a_lease_is_renewed"}
+STEPS = (0, 10, 50, 100, 190, 0)  # slots of the new arm: a rollout, and it is undone
 
 
 @pytest.fixture
@@ -123,3 +129,67 @@ def test_every_fault_on_any_request_is_survived(
     kind: str, fault: Fault, api: KubernetesApi
 ) -> None:
     over(api, kind, [fault, PEACE, fault, PEACE, PEACE, fault])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("seed", "share"), [(1, 0.08), pytest.param(2, 0.3, marks=pytest.mark.slow)]
+)
+def test_it_does_all_that_is_asked_over_a_way_that_fails_all_the_time(
+    kind: str, seed: int, share: float, api: KubernetesApi
+) -> None:
+    before = api.create(an_object(kind))
+    with closing(FaultyWay(api.port)) as way:
+        way.faults = some_of(seed, share)
+        trial = a_trial(lambda: Patient(opened(way.address, kind, timeout_secs=0.2)))
+        trial = replace(trial, break_off=None)  # the way does that all the time
+        results = {one.name: (one.outcome, one.detail) for one in run(trial)}
+        assert way.taken > 100
+    assert results.pop("what_failed_half_way_is_finished")[0] is Outcome.UNSHOWN
+    others = {name: told for name, told in results.items() if name not in CANNOT}
+    assert {name: told for name, told in others.items() if told[0] is not Outcome.HELD} == {}
+    assert api.objects[kind, "default", "chat"]["spec"] == before["spec"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_actuator_brings_a_rollout_there_over_a_way_that_fails(
+    kind: str, api: KubernetesApi, tmp_path: Path
+) -> None:
+    api.create(an_object(kind))
+    stage = Stage(tmp_path)
+    with closing(FaultyWay(api.port)) as way:
+        actuator = stage.actuator(gateway=opened(way.address, kind, timeout_secs=0.2))
+        for revision, slots in enumerate(STEPS, 1):
+            document = a_document(revision, slots, leased=slots > 0, unit=Unit.CALL)
+            way.faults = some_of(revision, 0.2)
+            stage.say(document)
+            stage.play(actuator, 0.4)
+            way.faults = iter(())
+            stage.play(actuator, 40, lambda: len(stage.told()) == revision)  # noqa: B023 - now
+            assert opened(api.address, kind).read(ROUTE) == document
+    assert stage.told() == [("applied", revision) for revision in range(1, len(STEPS) + 1)]
+
+
+def test_the_actuator_tells_what_somebody_else_did_and_goes_on_with_the_next_revision(
+    api: KubernetesApi, tmp_path: Path
+) -> None:
+    api.create(an_object())
+    stage, gateway = Stage(tmp_path), opened(api.address)
+    actuator = stage.actuator(gateway=gateway)
+    stage.say(a_document(1, 40, unit=Unit.CALL))
+    stage.play(actuator, 5)
+
+    def take_all(found: dict[str, Any]) -> None:
+        found["spec"]["rules"][1]["backendRefs"][1]["weight"] = 1000
+
+    api.edit("HTTPRoute", "chat", take_all)
+    stage.play(actuator, 130)
+    assert stage.told() == [("applied", 1), ("conflict", 1)]
+    assert "rule chat, which now deals to" in stage.reports()[-1].detail
+    assert api.objects["HTTPRoute", "default", "chat"]["spec"]["rules"][1]["backendRefs"][1][
+        "weight"
+    ] == 1000  # fmt: skip
+    stage.say(a_document(2, 0, unit=Unit.CALL))
+    stage.play(actuator, 130)
+    assert stage.told()[2:] == [("applied", 2)]
+    assert gateway.read(ROUTE) == a_document(2, 0, unit=Unit.CALL)

@@ -32,7 +32,7 @@ def attributes_of(headers: list[dict[str, str]]) -> dict[str, str]:
 def test_headers_copied_to_a_span_are_a_signed_stamp(kind: str, returned: bool) -> None:  # noqa: FBT001 - a table
     mapping = {"gateway": {"gateway_api": {"routes": [a_place(kind)]}}}
     place = validate(mapping).gateway.gateway_api.routes[0]
-    document = Trial(open=lambda: None, route=ROUTE, unit=Unit.CALL).document(7, 30)  # type: ignore[arg-type,return-value]
+    document = Trial(open=lambda: None, route=ROUTE, unit=Unit.CALL).document(7, 30)
     base = an_object(kind)["spec"]["rules"][1]["backendRefs"]
     made = steered(base, served(document, place, KEY, returned=returned), place)
     new = next(one for one in made if one["name"] == "new-model")
