@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from connectors.api.opening import open_store
@@ -15,13 +16,17 @@ from connectors.configuration import load
 from connectors.gateways.conformance import run
 from connectors.gateways.trials import Outcome, Trial
 from optimizer.documents import Document, Unit
+from optimizer.errors import SettingsInvalid
+from optimizer.settings import GatewayKind
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Mapping
 
     from connectors.gateways.trials import Result
+    from optimizer.models import Arm
     from optimizer.ports import Capabilities, Gateway
+    from optimizer.settings import Settings
 
 _PATIENCE_S = 10.0
 _MOST_ROUTES = 100_000
@@ -99,6 +104,8 @@ def check(options: argparse.Namespace) -> int:
         patience_s=_PATIENCE_S,
         unit=max(gateway.capabilities().units, key=list(Unit).index),
     )
+    if settings.gateway.kind is GatewayKind.LITELLM_ADMIN:  # it takes only models that there are
+        trial = replace(trial, arms=_arms_of(settings))
     is_json = options.output == "json"
     said = _json_of if is_json else _lines_of
     for line in said(gateway.capabilities()):
@@ -109,6 +116,15 @@ def check(options: argparse.Namespace) -> int:
         sys.stdout.write(f"{_json_line(result) if is_json else _line(result)}\n")
         sys.stdout.flush()
     return int(Outcome.BROKEN in outcomes)
+
+
+def _arms_of(settings: Settings) -> tuple[Arm, Arm]:
+    """Give a candidate and the incumbent of the first declared route that has both."""
+    for route in settings.routes:
+        if route.incumbent and route.candidates:
+            return route.candidates[0], route.incumbent
+    fault = "routes has none with an incumbent and a candidate: declare one, to be tried with them"
+    raise SettingsInvalid([fault])
 
 
 def _lines_of(can: Capabilities) -> Iterator[str]:

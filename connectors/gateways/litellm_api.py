@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from connectors.gateways.litellm_deployments import Deployment
 
 # LiteLLM answers 400 or 500 to what can never go well: only its words tell that from a mishap.
-_NO_DATABASE = ("db not connected", "no db connected")
+_NO_DATABASE = ("db not connected", "no db connected", "no connected db")
 _NOT_STORED = ("store_model_in_db", "only supported for db-stored models")
 _TELLING = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.INTERNAL_SERVER_ERROR)
 
@@ -41,6 +41,8 @@ class AdminApi:
             if "not loaded" in answer.words():  # by a proxy that was never given a model
                 return []
             raise GatewayUnreachable(f"{answer.address} answered 500: {answer.words()}")
+        if answer.status == HTTPStatus.BAD_REQUEST:
+            _check(answer)
         content = answer.json() if answer.status == HTTPStatus.OK else {}
         rows = content.get("data") if isinstance(content, dict) else None
         if not isinstance(rows, list):
@@ -74,6 +76,7 @@ def _check(answer: Answer) -> None:
     words = answer.words()
     told, low = f"{answer.address} answered {answer.status}: {words}", words.lower()
     if any(each in low for each in _NO_DATABASE):
+        # Without one it takes its master key alone, and says so of any other.
         way_out = "give it one (DATABASE_URL), or use its plugin instead (gateway.kind documents)"
         raise GatewayRefused(f"{told}: its admin API needs a database: {way_out}")
     if any(each in low for each in _NOT_STORED):

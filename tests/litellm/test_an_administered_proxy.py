@@ -23,12 +23,14 @@ from optimizer.settings import LiteLLMAdminSettings
 from tests.faulty_way import FaultyWay, some_of
 from tests.litellm.environment import python
 from tests.litellm.proxy import KEY, Proxy, a_model
+from tests.litellm.sink import Sink
+from tests.litellm.steering import ROUTE, STAMP, variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.slow
-ROUTE, GROUP = "default/shop/chat", "chat"
+GROUP = "chat"
 PARAMS = {"custom_llm_provider": "openai", "api_key": "os.environ/NO_KEY", "mock_response": "hello"}
 CALLS = 1000
 CANNOT = {"of_two_writers_at_once_one_wins", "replicas_follow", "a_lease_is_renewed"}
@@ -37,9 +39,9 @@ CANNOT = {"of_two_writers_at_once_one_wins", "replicas_follow", "a_lease_is_rene
 class Administered(Proxy):
     """A proxy that keeps models in its database, which is a dictionary of its process."""
 
-    def __init__(self, folder: Path) -> None:
-        models = [a_model("of the file")]
-        super().__init__(folder, {"CONFIG_FILE_PATH": "config.yaml"}, models, callbacks=())
+    def __init__(self, folder: Path, **variables: str) -> None:
+        models, variables["CONFIG_FILE_PATH"] = [a_model("of the file")], "config.yaml"
+        super().__init__(folder, variables, models)
         config = yaml.safe_load((folder / "config.yaml").read_text())
         config["general_settings"]["store_model_in_db"] = True
         (folder / "config.yaml").write_text(yaml.safe_dump(config))
@@ -49,14 +51,25 @@ class Administered(Proxy):
 
 
 @pytest.fixture(scope="module")
-def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    proxy = Administered(tmp_path_factory.mktemp("administered"))
+def sink() -> Iterator[Sink]:
+    sink = Sink()
+    yield sink
+    sink.close()
+
+
+@pytest.fixture(scope="module")
+def proxy(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> Iterator[Proxy]:
+    """One that carries the plugin too, which finds no documents to follow."""
+    folder = tmp_path_factory.mktemp("administered")
+    told = variables(folder / "no documents", sink.address)
+    proxy = Administered(folder, **told)
     yield proxy.start()
     proxy.stop()
 
 
 def a_trial(proxy: Proxy, address: str = "", timeout_s: float = 30.0, **more: Any) -> Trial:
-    settings = LiteLLMAdminSettings(groups={ROUTE: GROUP}, params={"*": PARAMS}, **more)
+    told = {"groups": {ROUTE: GROUP}, "params": {"*": PARAMS}, **more}
+    settings = LiteLLMAdminSettings(**told)
     client = HttpClient(address or proxy.address, KEY, timeout_s)
     return Trial(open=lambda: LiteLLMAdmin(client, settings), route=ROUTE, unit=Unit.CALL)
 
@@ -121,6 +134,26 @@ def test_shares_are_as_commanded_and_an_arm_without_one_serves_nobody(proxy: Pro
 
 def _share(found: Counter[str], arm: str) -> float:
     return sum(many for name, many in found.items() if name.endswith(arm)) / found.total()
+
+
+def test_the_plugin_stamps_what_the_proxy_deals_also_where_another_arm_comes_to_the_rescue(
+    proxy: Proxy, sink: Sink
+) -> None:
+    failing = PARAMS | {"mock_response": "litellm.InternalServerError"}
+    trial = a_trial(proxy, params={"*": PARAMS, "check-new": failing}, stamped=True)
+    new, old = (arm.id for arm in trial.arms)
+    trial.open().apply(trial.document(1, 100), 0, "1")
+    trial.open().apply(trial.document(2, 80), 1, "2")
+    sink.clear()
+    for _ in range(40):
+        proxy.chat(num_retries=3)
+    calls = sink.wait_for(40)
+    assert len(calls) == 40
+    told = {(call.attributes[f"{STAMP}arm"], call.failed) for call in calls}
+    assert told == {(new, True), (old, False)}
+    assert {call.attributes[f"{STAMP}revision"] for call in calls} == {2}
+    assert {call.attributes[f"{STAMP}route"] for call in calls} == {ROUTE}
+    clear(trial)
 
 
 def test_somebody_else_s_deployment_is_told_of_and_one_of_the_file_never_touched(

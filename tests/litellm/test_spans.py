@@ -231,3 +231,37 @@ def test_a_failure_is_its_class_and_its_status(
     if "status" in told:
         told = {"error.type": told["error.type"], "http.response.status_code": told["status"]}
     assert of_failure(kind, status) == told
+
+
+DEALT = {"llm.optimizer.route": "a/b/c", "llm.optimizer.arm": "old-1", "llm.optimizer.revision": 3}
+OTHER = DEALT | {"llm.optimizer.arm": "new-1"}
+
+
+@pytest.mark.parametrize(
+    ("tries", "is_failed"),
+    [
+        pytest.param([DEALT], False, id="one that answers"),
+        pytest.param([DEALT, DEALT], False, id="the same again"),
+        pytest.param([DEALT, OTHER], True, id="another arm comes to the rescue"),
+        pytest.param([DEALT, {}], True, id="somebody else's comes to the rescue"),
+    ],
+)
+def test_what_litellm_deals_itself_is_stamped_as_what_it_tried_first(
+    tries: list[dict[str, str | int]], *, is_failed: bool
+) -> None:
+    stage = Stage().begin(None)
+    for stamps in tries[:-1]:
+        stage.spans.dealt("call-1", stamps)
+        stage.spans.failed_once("call-1", LIMITED)
+    stage.spans.dealt("call-1", tries[-1])
+    stage.spans.succeed("call-1", PAYLOAD | {"model_group": "chat"}, {})
+    span = stage.only()
+    assert {name: span.attributes[name] for name in DEALT} == DEALT
+    assert (span.status.status_code is StatusCode.ERROR) == is_failed
+
+
+def test_what_the_plugin_assigned_keeps_its_stamps() -> None:
+    stage = Stage().begin()
+    stage.spans.dealt("call-1", OTHER)
+    stage.spans.succeed("call-1", PAYLOAD, {})
+    assert {name: stage.only().attributes[name] for name in STAMPS} == STAMPS

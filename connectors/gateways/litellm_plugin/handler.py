@@ -14,6 +14,7 @@ from litellm.integrations.custom_logger import CustomLogger
 
 from connectors.client import Client
 from connectors.gateways.litellm_plugin import attributes, requests
+from connectors.gateways.litellm_plugin.deployed import stamps_beside
 from connectors.gateways.litellm_plugin.exporting import provider_of
 from connectors.gateways.litellm_plugin.groups import Groups
 from connectors.gateways.litellm_plugin.options import Options, options_of
@@ -33,10 +34,14 @@ class Handler(CustomLogger):
         steering: Assigns calls.
         groups: The proxy's model groups.
         spans: Writes spans.
+        stamp_key: Signs stamps; None leaves them unsigned.
     """
 
-    def __init__(self, steering: Steering, groups: Groups, spans: Spans) -> None:
+    def __init__(
+        self, steering: Steering, groups: Groups, spans: Spans, stamp_key: str | None = None
+    ) -> None:
         super().__init__()
+        self._stamp_key = stamp_key
         self.steering = steering
         self._groups = groups
         self._spans = spans
@@ -71,8 +76,9 @@ class Handler(CustomLogger):
         """End the span of a call that was answered, in one piece or in many."""
         del start_time, end_time
         try:
-            payload = kwargs.get("standard_logging_object") or {}
-            self._spans.succeed(str(kwargs.get("litellm_call_id")), payload, response_obj)
+            call = str(kwargs.get("litellm_call_id"))
+            self._spans.dealt(call, stamps_beside(kwargs, self._stamp_key))
+            self._spans.succeed(call, kwargs.get("standard_logging_object") or {}, response_obj)
         except Exception as error:  # noqa: BLE001 - telemetry must not trouble the proxy
             note("error", "span_not_written", error=repr(error))
 
@@ -83,7 +89,9 @@ class Handler(CustomLogger):
         del response_obj, start_time, end_time
         told = (kwargs.get("standard_logging_object") or {}).get("error_information") or {}
         failure = attributes.of_failure(str(told.get("error_class")), told.get("error_code"))
-        self._spans.failed_once(str(kwargs.get("litellm_call_id")), failure)
+        call = str(kwargs.get("litellm_call_id"))
+        self._spans.dealt(call, stamps_beside(kwargs, self._stamp_key))
+        self._spans.failed_once(call, failure)
 
     async def async_post_call_failure_hook(
         self,
@@ -130,7 +138,7 @@ def handler_of(environment: Mapping[str, str]) -> Handler:
     spans = Spans(provider, time.time_ns)  # noqa: TID251 - an edge
     atexit.register(spans.close)
     _serve_status(options, client, steering)
-    return Handler(steering, groups, spans)
+    return Handler(steering, groups, spans, options.stamp_key)
 
 
 def _deployments() -> Sequence[Mapping[str, Any]]:

@@ -43,6 +43,8 @@ class _Open:
         failure: What its first failed try failed of; empty while none failed.
         answered_ns: When the proxy answered it; 0 while it has not.
         is_streamed: It is answered in pieces.
+        dealt: The stamps of the deployment that LiteLLM gave it to first, by its weights.
+        is_rescued: A deployment of another arm answered it in the end.
     """
 
     span: Span
@@ -53,6 +55,8 @@ class _Open:
     is_streamed: bool
     failure: attributes.Attributes = field(default_factory=dict)
     answered_ns: int = 0
+    dealt: Mapping[str, str | int] = field(default_factory=dict)
+    is_rescued: bool = False
 
 
 class Spans:
@@ -93,6 +97,22 @@ class Spans:
             span, now, request.group, assigned.group, is_assigned, request.is_streamed
         )
 
+    def dealt(self, call: str, stamps: Mapping[str, str | int]) -> None:
+        """Stamp a call that LiteLLM dealt by weights: what it tried first is what it was given to.
+
+        Args:
+            call: Its id.
+            stamps: Those of the deployment of a try; empty for none of ours.
+        """
+        found = self._open.get(call)
+        if found is None or found.is_assigned or not (stamps or found.dealt):
+            return
+        if found.dealt or found.failure:
+            found.is_rescued = stamps != found.dealt
+        else:
+            found.dealt = stamps
+            found.span.set_attributes(dict(stamps))
+
     def failed_once(self, call: str, failure: attributes.Attributes) -> None:
         """Keep what a try failed of; others may follow."""
         if (found := self._open.get(call)) and not found.failure:
@@ -116,7 +136,8 @@ class Spans:
             seconds = max(first - found.begin_ns, 0) / 1e9
             span.set_attribute("gen_ai.response.time_to_first_chunk", seconds)
         model, _ = attributes.model_asked(payload)
-        if found.failure and payload.get("model_group") not in ("", None, found.group):
+        is_elsewhere = payload.get("model_group") not in ("", None, found.group)
+        if found.failure and (is_elsewhere or found.is_rescued):
             _fail(span, found.failure)
         elif model and not found.is_assigned:
             span.set_attribute("gen_ai.request.model", model)
