@@ -77,6 +77,7 @@ def _configurations(settings: Settings) -> Gateway:
     from connectors.gateways.configurations import ConfigurationsGateway  # noqa: PLC0415
     from connectors.gateways.http import client_of  # noqa: PLC0415
 
+    _check_unit(settings)
     gateway, most = settings.gateway, settings.rollout.max_error_rate_pct
     # Where the settings name no limit, one that fits each route is watched here, not there.
     most_errors = 1.0 if most is None else most / 100

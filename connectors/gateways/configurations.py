@@ -30,6 +30,8 @@ ROLLED_BACK = "rolled_back"
 _BASE = "/api/v1/configurations"
 _INTERVAL_MINUTES = 15  # the contract's; nothing comes after the one step
 _MISSING, _PRECONDITION_REQUIRED = 404, 428
+_NUMBERS = ("temperature", "max_tokens")
+_PARAMETERS = (*_NUMBERS, "top_p", "top_k", "presence_penalty", "frequency_penalty")
 _STEERING = {
     "configuration": ("model", "temperature", "max_tokens", "system_prompt", "arm"),
     "deployment": ("strategy", "initial_percentage"),
@@ -135,10 +137,13 @@ class ConfigurationsGateway(RemoteGateway):
         return {
             "service_id": name_of(document.route),
             "configuration": {
-                **_configuration(arm),
+                **{
+                    name: value
+                    for name, value in _configuration(arm).items()
+                    if value not in ("", None)
+                },
                 "arm": arm.id,
                 "revision": str(document.revision),
-                "decision_id": document.decision_id,
                 OURS: ours,
             },
             "deployment": {
@@ -170,28 +175,24 @@ def _deployed(document: Document) -> tuple[Arm, int]:
 
 
 def _configuration(arm: Arm) -> dict[str, Any]:
-    """Give an arm's settings: those the contract names as they are, any other as a text."""
+    """Give an arm's settings: numbers where the contract has numbers, any other as a text.
+
+    What the operator did not write down is left out, so that it stays as it was.
+    """
     config = arm.config
-    told = {
+    told: dict[str, Any] = {
+        name: getattr(config, name) for name in _PARAMETERS if name in arm.declared
+    }
+    if config.extra_params:
+        told["extra_params"] = json.dumps(dict(config.extra_params), sort_keys=True)
+    return {
         "model": config.model,
-        "temperature": config.temperature,
-        "max_tokens": config.max_tokens,
-        "system_prompt": config.system_prompt,
         "routing_strategy": "weighted",
-        "top_p": config.top_p,
-        "top_k": config.top_k,
-        "presence_penalty": config.presence_penalty,
-        "frequency_penalty": config.frequency_penalty,
-        "cache": arm.cache,
+        "system_prompt": config.system_prompt,
         "prompt": arm.prompt,
         "prompt_version": arm.prompt_version,
-        "extra_params": json.dumps(dict(config.extra_params), sort_keys=True),
-    }
-    numbers = {"temperature", "max_tokens"}
-    return {
-        name: value if name in numbers or isinstance(value, str) else str(value)
-        for name, value in told.items()
-        if value is not None
+        "cache": str(arm.cache).lower(),
+        **{name: told[name] if name in _NUMBERS else str(told[name]) for name in told},
     }
 
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from optimizer.documents import Document
 
 DOCUMENT, PROMPTS, REVERTED = "document", "prompts", "reverted"
-_TOLD = ("revision", "decision_id", "unit", "leased", "created_at", "reason")
 
 
 class Held(NamedTuple):
@@ -116,7 +115,7 @@ def _fields(held: Held, body: bytes) -> dict[str, Any]:
         "allotments": [
             {"arm": allotment.arm, "slots": allotment.slots} for allotment in held.acting.allotments
         ],
-        **{name: flag["metadata"][name] for name in _TOLD},
+        **{name: value for name, value in flag["metadata"].items() if name != "form"},
     }
 
 

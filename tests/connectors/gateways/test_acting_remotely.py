@@ -15,7 +15,7 @@ from optimizer.errors import GatewayUnreachable
 from tests.command_line import ENVIRONMENT
 from tests.connectors.acting import ROUTE, Stage, a_document
 from tests.connectors.gateways.scenes import QUICK_S, REMOTES, Remote, Scene
-from tests.faulty_way import FaultyWay, some_of
+from tests.faulty_way import Fault, FaultyWay, Kind, some_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,3 +98,19 @@ def test_a_rollout_gets_through_kills_of_the_server(remote: Remote, tmp_path: Pa
             stage.play(actuator, 120, lambda: len(stage.told()) == revision)  # noqa: B023 - now
             assert gateway.read(ROUTE) == document
     assert stage.told() == [("applied", revision) for revision in range(1, len(STEPS) + 1)]
+
+
+@pytest.mark.parametrize("remote", REMOTES, ids=lambda remote: remote.name)
+def test_an_actuator_that_starts_before_its_gateway_finds_it_later(
+    remote: Remote, tmp_path: Path
+) -> None:
+    with closing(Scene(remote, tmp_path, QUICK_S)) as scene:
+        scene.way.faults = iter([Fault(Kind.CUT)] * 9)
+        stage = Stage(tmp_path)
+        stage.say(a_document(1))
+        actuator = stage.actuator(gateway=scene.gateway())
+        stage.play(actuator, 20, lambda: bool(stage.told()))
+        assert stage.told() == [("applied", 1)]
+        assert scene.way.taken > 9
+        (event,) = stage.events()
+        assert event.data.gateway == remote.name.partition("-")[0]
