@@ -8,13 +8,14 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import pytest
 
 from connectors.recordings import RecordingReader
+from dataflows.followed import followed
 from optimizer.observe.columns import RecordKind
 from optimizer.settings import validate
 from tests.connectors.receiving.the_receiver import PATIENCE_S, PROTOBUF, a_trace
@@ -116,3 +117,18 @@ def test_a_run_that_was_stopped_goes_on_with_what_others_sent_it(folder: Path) -
         said = running.end(signal.SIGTERM)
         assert "job_stopped input=otlp on 127.0.0.1:0" in said
     assert kept(folder) == [a_trace(first=1), metrics, b"junk", a_trace(first=2), metrics, b"junk"]
+
+
+def test_receiving_may_begin_where_files_alone_were_followed(folder: Path) -> None:
+    files = {"input": {"path": str(folder / "nothing")}}
+    both = {"input": {**files["input"], "otlp_http_port": 0}}
+    for given, partitions in ((files, ("input",)), (both, ("input", "otlp"))):
+        with ExitStack() as stack:
+            source = followed(stack, validate(given), folder / "data", threading.Event())
+            assert source.partitions == partitions
+            source.more()
+    there = [
+        (one.partition, one.offset, one.kind) for one in RecordingReader(folder / "data/inputs")
+    ]
+    beat = RecordKind.HEARTBEAT  # before anything else of it, so nothing of it comes too late
+    assert there == [("input", 0, beat), ("otlp", 0, beat), ("input", 1, beat), ("otlp", 1, beat)]
