@@ -20,6 +20,11 @@ class Room:
         self._left = most_bytes
         self._lock = Lock()
 
+    @property
+    def left(self) -> int:
+        """How many more bytes there is room for."""
+        return self._left
+
     def take(self, size: int) -> bool:
         """Take some of it, or tell that there is not so much."""
         with self._lock:
