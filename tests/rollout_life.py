@@ -54,10 +54,11 @@ class Life:
         settings: Settings,
         candidate: Behaviour | None = None,
         pending: OptimizationDecision = PENDING,
+        kind: type[Traffic] = Traffic,
         **traffic: Any,
     ) -> None:
         arms = {OLD.id: Behaviour(), NEW.id: candidate or Behaviour()}
-        self.traffic = Traffic(arms, OLD.id, **traffic)
+        self.traffic = kind(arms, OLD.id, **traffic)
         self.controller = Controller(settings, PriceList())
         self.state, self.said = RouteState(), list[Any]()
         self.minutes(3)
