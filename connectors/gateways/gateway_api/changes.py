@@ -34,8 +34,8 @@ def acting(kept: Kept, there: Sequence[Reference] | None, place: RouteObject) ->
     document = reverted(kept.document) if kept.returned else kept.document
     if there is not None and is_within(kept.written, there):
         return document
-    weights = {str(one["name"]): one.get("weight", 1) for one in there or ()}
-    told = ", ".join(f"{name} {weight}" for name, weight in weights.items()) or "no backend at all"
+    weights = [f"{one['name']} {one.get('weight', 1)}" for one in there or ()]
+    told = ", ".join(weights) or "no backend at all"
     reason = f"somebody else changed rule {place.rule}, which now deals to {told}"
     shares = _shares(kept, there or (), place)
     allotments = nearest(shares) or reverted(document).allotments

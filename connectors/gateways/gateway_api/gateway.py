@@ -94,8 +94,7 @@ class GatewayApiGateway:
                 return None
             revision = there.revision if there else 0
             if revision != expected or document.revision <= revision:
-                message = f"{document.route}: revision {revision} is there{_reason(there)}"
-                raise RevisionConflict(message, revision)
+                raise RevisionConflict(_told_there(document, there, expected), revision)
             if not found:
                 raise GatewayRefused(f"{told(place)} is not there: make it first")
             return bringing(found, place, document, kept, key=self._key)
@@ -192,5 +191,10 @@ def _expected(kept: Kept | None, route: str, revision: int) -> Kept:
     return kept
 
 
-def _reason(there: Document | None) -> str:
-    return f": {there.reason}" if there and there.reason else ""
+def _told_there(document: Document, there: Document | None, expected: int) -> str:
+    """Say what stands in the way of a document."""
+    revision, reason = (there.revision, there.reason) if there else (0, "")
+    told = f"{document.route}: revision {revision} is there"
+    if revision != expected:
+        return f"{told}, {expected} was expected"
+    return f"{told} and is no older than {document.revision}{': ' if reason else ''}{reason}"
