@@ -66,7 +66,7 @@ class FlagFile:
     def _write(self) -> None:
         """Write the file if it would be another one; what fails is tried again, and told once."""
         try:
-            content = self._flags.read()
+            content = self._flags.read(is_new=True)
             if content != self._content:
                 files.put(self._path, content)
                 self._content = content

@@ -45,23 +45,36 @@ class FlagSet:
         self._lock = threading.Lock()
         self._routes: dict[str, Followed] = {}
         self._written: dict[str, _Written] = {}
+        self._content, self._fresh_until_ns = b"", 0
 
-    def read(self) -> bytes:
-        """Give the file as it is now; JSON, one line.
+    def read(self, *, is_new: bool = False) -> bytes:
+        """Give the file; JSON, one line.
+
+        Args:
+            is_new: As it is now. Else it is given again for as long as it took to make, so that
+                many readers cost no more than one.
 
         Raises:
             DocumentInvalid: The folder's index is damaged.
             StorageFailed: It cannot be read.
         """
         with self._lock:
-            told = sorted(str(entry["route"]) for entry in self._folder.index())
-            known = self._routes
-            self._routes = {route: known.get(route) or self._new(route) for route in told}
-            for followed in self._routes.values():
-                followed.refresh(self._source, self._clocks())
-            there = [(route, one) for route, one in self._routes.items() if one.file]
-            self._written = {route: self._write(route, followed) for route, followed in there}
-            flags = ",".join(written.flag for written in self._written.values())
+            begun_ns = self._clocks()[1]
+            if is_new or begun_ns >= self._fresh_until_ns:
+                self._content = self._made()
+                made_ns = self._clocks()[1]
+                self._fresh_until_ns = made_ns + (made_ns - begun_ns)
+            return self._content
+
+    def _made(self) -> bytes:
+        told = sorted(str(entry["route"]) for entry in self._folder.index())
+        known = self._routes
+        self._routes = {route: known.get(route) or self._new(route) for route in told}
+        for followed in self._routes.values():
+            followed.refresh(self._source, self._clocks())
+        there = [(route, one) for route, one in self._routes.items() if one.file]
+        self._written = {route: self._write(route, followed) for route, followed in there}
+        flags = ",".join(written.flag for written in self._written.values())
         return f'{{"$schema":"{SCHEMA}","flags":{{{flags}}}}}\n'.encode()
 
     def _new(self, route: str) -> Followed:

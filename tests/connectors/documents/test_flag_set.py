@@ -118,6 +118,28 @@ def test_what_nobody_trusted_signed_is_left_out(folder: Folder) -> None:
     assert list(shares(FlagSet(folder.path, Clocks(), (PAIR.public,)).read())) == [ROUTE]
 
 
+class Slow(Clocks):
+    """A second goes by whenever somebody looks."""
+
+    def __call__(self) -> tuple[int, int]:
+        self.advance(1)
+        return super().__call__()
+
+
+def test_many_readers_at_once_cost_no_more_than_one(folder: Folder) -> None:
+    clocks = Slow()
+    flags = FlagSet(folder.path, clocks)
+    before = flags.read()
+    looks = clocks.wall_s
+    folder.publish(a_document(slots=200, revision=8, route=OTHER, leased=False))
+    assert flags.read() == before
+    assert clocks.wall_s == looks + 1
+    assert shares(flags.read(is_new=True))[OTHER] == (1, 8)
+    folder.publish(a_document(slots=100, revision=9, route=OTHER, leased=False))
+    clocks.advance(looks)
+    assert shares(flags.read())[OTHER] == (0.5, 9)
+
+
 def test_a_damaged_index_is_told(folder: Folder) -> None:
     (folder.path / "index.json").write_text("{}")
     with pytest.raises(DocumentInvalid):

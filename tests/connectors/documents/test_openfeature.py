@@ -18,11 +18,18 @@ from connectors.documents.flag_file import FlagFile
 from connectors.documents.folder import Folder
 from connectors.documents.names import CURRENT, file_of
 from connectors.gateways.documents import DocumentGateway
+from connectors.gateways.litellm_plugin.groups import Groups
+from connectors.gateways.litellm_plugin.requests import Request
+from connectors.gateways.litellm_plugin.steering import Steering
 from tests.connectors.documents.examples import NEW, OLD, PAIR, ROUTE, a_document
 from tests.dataflows.actuating import wait_until
 
 flagd = pytest.importorskip("openfeature.contrib.provider.flagd", reason="not in this environment")
 
+MODELS = [
+    {"model_name": model, "litellm_params": {"model": f"openai/{model}"}}
+    for model in (OLD.config.model, NEW.config.model)
+]
 LADDER = (10, 50, 100, 190, 200)  # of 200 slots
 SALTS = ("3f1c0a", "acme/shop/answer", "ü 漢🙂" * 40)
 SHAPES = ("conversation-{}", "{}", "ключ-{}-漢字-🙂", "x" * 300 + "{}", "{}\n\t\u200b", "0{}.50")
@@ -64,6 +71,8 @@ class Published:
         self.gateway.changed = self.file.changed
         self.client = Client(folder, PAIR.public, routes=[ROUTE], poll_secs=3600)
         stack.callback(self.client.close)
+        groups = Groups(lambda: MODELS, {}, lambda: 0)
+        self.plugin = Steering(self.client, {OLD.config.model: ROUTE}, groups)
         wait_until(self.flags.exists)
 
     def put(self, slots: int, revision: int, **changes: object) -> None:
@@ -72,7 +81,13 @@ class Published:
         self.client.refresh()
 
     def arm(self, unit: str) -> str:
-        return self.client.choose(ROUTE, unit).arm
+        """Give the arm that our client chooses, and so does the plugin of a LiteLLM proxy."""
+        arm = self.client.choose(ROUTE, unit).arm
+        call = Request(OLD.config.model, "acompletion", "call-1", conversation=unit)
+        assigned = self.plugin.assign(call).choice
+        assert assigned is not None
+        assert assigned.arm == arm
+        return arm
 
 
 @pytest.fixture
@@ -114,14 +129,14 @@ def check_ladder(published: Published, client: OpenFeatureClient, salt: str, cou
 
 
 @pytest.mark.parametrize("salt", SALTS, ids=["hex", "route", "unicode"])
-def test_each_unit_gets_the_arm_that_our_client_gives_it_up_the_whole_ladder(
+def test_each_unit_gets_the_arm_of_our_client_and_our_plugin_up_the_whole_ladder(
     published: Published, evaluator, salt: str
 ) -> None:
     check_ladder(published, evaluator(published.flags), salt, 600)
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_units_get_the_arms_that_our_client_gives_them(
+def test_a_hundred_thousand_units_get_the_arms_that_our_client_and_our_plugin_give_them(
     published: Published, evaluator
 ) -> None:
     check_ladder(published, evaluator(published.flags), SALTS[0], 100_000)
