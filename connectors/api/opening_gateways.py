@@ -97,11 +97,11 @@ def _config_manager(settings: Settings) -> Gateway:
 
 def _litellm_admin(settings: Settings) -> Gateway:
     from connectors.gateways.http import client_of  # noqa: PLC0415
-    from connectors.gateways.litellm_admin import LiteLLMAdmin  # noqa: PLC0415
+    from connectors.gateways.litellm_admin import MOST_BYTES, LiteLLMAdmin  # noqa: PLC0415
 
     gateway = settings.gateway
     _check_unit(settings)
-    return LiteLLMAdmin(client_of(gateway), gateway.litellm_admin)
+    return LiteLLMAdmin(client_of(gateway, MOST_BYTES), gateway.litellm_admin)
 
 
 def _check_unit(settings: Settings) -> None:

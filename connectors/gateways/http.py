@@ -177,8 +177,12 @@ class HttpClient:
         return told
 
 
-def client_of(gateway: GatewaySettings) -> HttpClient:
+def client_of(gateway: GatewaySettings, most_bytes: int = MOST_BYTES) -> HttpClient:
     """Give a client of the gateway that the settings name.
+
+    Args:
+        gateway: The settings.
+        most_bytes: How long an answer may be.
 
     Raises:
         SettingsInvalid: They give no address.
@@ -186,7 +190,7 @@ def client_of(gateway: GatewaySettings) -> HttpClient:
     if gateway.url is None:
         fault = f"gateway.kind is {gateway.kind}: needs gateway.url (OPTIMIZER_GATEWAY__URL)"
         raise SettingsInvalid([fault])
-    return HttpClient(gateway.url, gateway.token, gateway.timeout_secs)
+    return HttpClient(gateway.url, gateway.token, gateway.timeout_secs, most_bytes=most_bytes)
 
 
 def path_of(*parts: str) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from optimizer.models import Arm
     from optimizer.settings import LiteLLMAdminSettings
 
+MOST_BYTES = 64 << 20  # of the list of a proxy's deployments, some 6 kB each
 _REFERENCE = "os.environ/"  # what follows names a variable of the proxy's environment
 
 
