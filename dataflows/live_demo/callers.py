@@ -24,7 +24,6 @@ _CONVERSATIONS = 150  # at once, of each route
 _TURNS = 3
 _RATING, _RATING_SD = 0.85, 0.08  # drawn alike for all models: the mocks answer all the same
 _RATE_EVERY_S = 1.0
-_TIMEOUT_S = 30
 
 
 class Call(NamedTuple):
@@ -69,7 +68,6 @@ class Callers:
         self._pause_s = 1 / calls_per_s
         self._talks: dict[str, list[tuple[str, int]]] = {group: [] for group in groups}
         self._began = 0
-        self._own = threading.local()
         self._stop = threading.Event()
         self._calls: deque[Call] = deque()
         self._unrated: deque[Call] = deque()
@@ -126,20 +124,16 @@ class Callers:
         try:
             call = self._call(group, conversation, trace, rating)
         except (OSError, http.client.HTTPException, DemoFailed) as error:
-            self._own.connection = None
             self._faults.append(f"{group}: {error}")
             return
         self._calls.append(call)
         self._unrated.append(call)
 
     def _call(self, group: str, conversation: str, trace: str, rating: float) -> Call:
-        if getattr(self._own, "connection", None) is None:
-            port = self._stage.ports.proxy
-            self._own.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_S)
         question = [{"role": "user", "content": "Where is my order?"}]
         began_s = _now()
         content = post(
-            self._own.connection,
+            self._stage.ports.proxy,
             "/v1/chat/completions",
             {"model": group, "messages": question},
             authorization=f"Bearer {self._stage.proxy_key}",
@@ -162,17 +156,12 @@ class Callers:
                 self._threads[0].join()
 
     def _rate(self, calls: list[Call]) -> None:
-        connection = http.client.HTTPConnection(
-            "127.0.0.1", self._stage.ports.otlp, timeout=_TIMEOUT_S
-        )
         try:
             token = f"Bearer {self._stage.token}"
-            post(connection, "/v1/logs", _evaluations(calls), authorization=token)
+            post(self._stage.ports.otlp, "/v1/logs", _evaluations(calls), authorization=token)
             self.rated += len(calls)
         except (OSError, http.client.HTTPException, DemoFailed) as error:
             self._faults.append(f"ratings: {error}")
-        finally:
-            connection.close()
 
 
 def _evaluations(calls: list[Call]) -> dict[str, object]:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,6 +28,7 @@ _CONFIGS = _ROOT / "deploy" / "litellm" / "demo"
 _READY_S = 180.0  # LiteLLM imports a great deal
 _END_S = 30.0
 _LOOK_S = 0.1
+_TIMEOUT_S = 30.0
 ROUTES = {"support": "acme/shop/support", "search": "acme/shop/search"}  # by model group
 
 
@@ -164,19 +166,19 @@ def stop(process: subprocess.Popen[bytes]) -> int:
     return process.returncode
 
 
-def post(connection: http.client.HTTPConnection, path: str, body: object, **headers: str) -> bytes:
-    """Send JSON over a connection that is kept, and give what is answered.
+def post(port: int, path: str, body: object, **headers: str) -> bytes:
+    """Send JSON to a port on loopback, over a connection of its own; give what is answered.
 
     Raises:
         DemoFailed: It is answered with an error.
-        OSError: The connection is gone.
+        OSError: Nobody answers.
     """
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    connection.request(
-        "POST", path, json.dumps(body), {"Content-Type": "application/json", **named}
-    )
-    answer = connection.getresponse()
-    content = answer.read()
+    named["Content-Type"] = "application/json"
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_S)) as connection:
+        connection.request("POST", path, json.dumps(body), named)
+        answer = connection.getresponse()
+        content = answer.read()
     if answer.status != http.client.OK:
         raise DemoFailed(f"{path} answered {answer.status}: {content[:200]!r}")
     return content

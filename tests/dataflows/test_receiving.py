@@ -120,8 +120,9 @@ def test_a_run_that_was_stopped_goes_on_with_what_others_sent_it(folder: Path) -
 
 
 def test_receiving_may_begin_where_files_alone_were_followed(folder: Path) -> None:
-    files = {"input": {"path": str(folder / "nothing")}}
-    both = {"input": {**files["input"], "otlp_http_port": 0}}
+    elsewhere = {"database": {"connection_string": "memory://"}}
+    files = {**elsewhere, "input": {"path": str(folder / "nothing")}}
+    both = {**elsewhere, "input": {**files["input"], "otlp_http_port": 0}}
     for given, partitions in ((files, ("input",)), (both, ("input", "otlp"))):
         with ExitStack() as stack:
             source = followed(stack, validate(given), folder / "data", threading.Event())
