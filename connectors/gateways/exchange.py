@@ -83,29 +83,35 @@ def exchanged(
     return Exchanged(found.status, headers, content)
 
 
-class _Response(http.client.HTTPResponse):
-    """An answer whose head must be whole: the library takes one that breaks off for its end."""
+class WholeLines:
+    """A file in which an end in the middle of a head is a fault.
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.fp: Any = _Lines(self.fp)
+    The library takes a head that breaks off for one that ends.
 
+    Args:
+        file: What is read.
+        fault: What is raised where a line has no end.
+    """
 
-class _Lines:
-    """A file in which the end in the middle of a line is a fault."""
-
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, fault: type[Exception]) -> None:
         self._file = file
+        self._fault = fault
 
     def readline(self, most: int = -1) -> bytes:
         """Give a line, which has an end."""
         line = self._file.readline(most)
         if not line.endswith(b"\n"):
-            raise http.client.IncompleteRead(line)
+            raise self._fault(line)
         return line
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.fp: Any = WholeLines(self.fp, http.client.IncompleteRead)
 
 
 def _fault(found: http.client.HTTPResponse, content: bytes, most_bytes: int) -> str:

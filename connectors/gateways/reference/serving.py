@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from connectors.documents import files
+from connectors.gateways.exchange import WholeLines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -184,6 +185,11 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _IDLE_S
     wbufsize = 1 << 16
     server: _Server
+
+    def setup(self) -> None:
+        """Begin with a connection; a request whose head breaks off is nobody's."""
+        super().setup()
+        self.rfile: Any = WholeLines(self.rfile, ConnectionAbortedError)
 
     def do_GET(self) -> None:
         """Answer."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -162,3 +164,21 @@ def test_who_shows_no_token_is_told_what_to_set(
     address = serving_the_old_model_alone._client.address  # noqa: SLF001 - where it is
     with pytest.raises(GatewayRefused, match=r"show the token: .*OPTIMIZER_GATEWAY__TOKEN"):
         OrchestratorGateway(HttpClient(address), 30).capabilities()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GE",
+        b"GET /v1/routes HTTP/1.1\r\nContent-Le",
+        b"DELETE /v1/routes/a/b/c HTTP/1.1\r\nIf-Match: x\r\n",
+        b"PUT /v1/routes/a/b/c HTTP/1.1\r\nContent-Length: 9\r\n\r\n{}",
+    ],
+)
+def test_a_request_that_breaks_off_is_answered_by_nobody(sent: bytes) -> None:
+    with closing(JsonServer(Stand().orchestrator.answer)) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
+            assert connection.recv(100) == b""
+        assert HttpClient(server.address).request("GET", "/v1/routes").json() == {"routes": []}
