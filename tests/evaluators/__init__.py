@@ -1,0 +1,1 @@
+"""Evaluators of flags that are not written in Python."""
