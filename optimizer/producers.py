@@ -24,3 +24,5 @@ class Producer(StrEnum):
 
 
 GATEWAYS = frozenset({Producer.OPTIMIZER, Producer.LITELLM})
+# Both tell of the same calls where the plugin runs inside LiteLLM, so it is counted who told.
+TOLD_BY = {producer: f"told_by:{producer}" for producer in (Producer.OPTIMIZER, Producer.LITELLM)}

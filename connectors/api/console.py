@@ -18,10 +18,15 @@ from optimizer.findings import Finding, FindingStatus
 from optimizer.observe.columns import DeadLetter
 from optimizer.observe.observer import Ledger
 from optimizer.panes import FINAL_NS
+from optimizer.producers import TOLD_BY
 from optimizer.rollouts import RolloutProgress
 from optimizer.windows import WindowSummary
 
 _MOST_COVERED = 10  # routes whose coverage is told
+_TWICE = (
+    "both the plugin and LiteLLM itself tell of calls; where they tell of the same ones, each "
+    "counts twice: set telemetry.producer, or a route's producer, to llm-optimizer"
+)
 _TOLD = {  # what else became of calls and scores; `shadowed` are another producer's
     "scores": "scores",
     "duplicate": "duplicate",
@@ -82,6 +87,12 @@ class Console:
             case Ledger():
                 self.ledgers[output.partition] = output
 
+    def told_twice(self) -> str:
+        """Say that calls may count twice, and the way out; `""` where nothing tells of that."""
+        ledgers = self.ledgers.values()
+        told = [any(ledger.counts.get(name) for ledger in ledgers) for name in TOLD_BY.values()]
+        return _TWICE if all(told) else ""
+
     def _count(self, said: Finding | OptimizationDecision | Document) -> None:
         match said:
             case Finding(status=FindingStatus.OPEN) if said.id not in self._open:
@@ -101,7 +112,7 @@ class Console:
         sys.stderr.write(
             f"\n{self._account()} in {seconds:.1f} s\n{self._as_of()}"
             f"findings:  {findings or 'none'}\ndecisions: {decisions or 'none'}\n"
-            f"{self._coverage()}"
+            f"{self._coverage()}{self._warning()}"
         )
 
     def _as_of(self) -> str:
@@ -119,6 +130,10 @@ class Console:
             f"counted:   records to scores since the first start, as of {until:%Y-%m-%d %H:%M}; "
             "what came later follows, the rest is this run's\n"
         )
+
+    def _warning(self) -> str:
+        twice = self.told_twice()
+        return f"warning:   {twice}\n" if twice else ""
 
     def _coverage(self) -> str:
         """Tell of each scored route how many calls of its arms have a score."""

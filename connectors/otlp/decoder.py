@@ -100,8 +100,8 @@ class OtlpDecoder:
             each as a record of its own; and the counts `spans`, `calls`, `assignments` (calls that
             are told of when they start), `other_spans` (none of these), `shadowed` (another
             producer reports the calls of their route), `unpriced`, `unpriced:<model>`, `pooled`
-            (calls whose names are beyond the limits), and where stamps are checked `unsigned` and
-            `badly_signed`.
+            (calls whose names are beyond the limits), `told_by:<producer>` of those that may tell
+            of the same calls, and where stamps are checked `unsigned` and `badly_signed`.
 
         Raises:
             DecodeFailed: Nothing of it can be read.
@@ -180,6 +180,7 @@ class OtlpDecoder:
             "other_spans": spans - found - shadowed - refused - begun,
             "pooled": kinds.keys.pooled(calls.kind),
             **kinds.doubts(calls.kind),
+            **kinds.told_by(calls.kind),
             **self._unpriced(calls, kinds),
         }
         told = {name: count for name, count in counts.items() if count}

@@ -10,6 +10,7 @@ from optimizer.observe.call_ids import call_ids, owned
 from optimizer.observe.columns import STREAMED
 from optimizer.observe.keys import KeyCodes
 from optimizer.observe.stamps import Proof
+from optimizer.producers import TOLD_BY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,7 +51,8 @@ class Facts(NamedTuple):
 
 _ALL = len(Facts._fields)
 # Rows behind the facts, for few settings ask for them.
-_PROOF, _SHADOWED, _OWNER, _ASSIGNED = range(_ALL, _ALL + 4)
+_PROOF, _SHADOWED, _OWNER, _ASSIGNED, _TELLER = range(_ALL, _ALL + 5)
+_TELLERS = ("", *TOLD_BY.values())
 
 
 class Kinds:
@@ -69,10 +71,11 @@ class Kinds:
         self.signatures = 0
         self.any_shadowed = False
         self.any_assigned = False
+        self._any_told_by = False
         self._normalizer = normalizer
         self._codes: dict[Kind, int] = {}
         self._words: dict[bytes, bytes] = {}
-        self._facts = np.zeros((_ASSIGNED + 1, 64), np.int64)
+        self._facts = np.zeros((_TELLER + 1, 64), np.int64)
 
     def code(self, kind: Kind) -> int:
         """Give the code of a kind, a new one at first sight."""
@@ -94,7 +97,9 @@ class Kinds:
                 kind.shadowed,
                 kind.owner,
                 kind.assigned,
+                _TELLERS.index(TOLD_BY.get(kind.producer, "")),
             )
+            self._any_told_by |= kind.producer in TOLD_BY
             self.any_shadowed |= kind.shadowed
             self.any_assigned |= kind.assigned
         return code
@@ -139,6 +144,13 @@ class Kinds:
         if not self._normalizer.identities.resource_keys:
             return found
         return owned(found, self._facts[_OWNER, codes].astype(np.uint64))
+
+    def told_by(self, codes: NDArray[np.int64]) -> dict[str, int]:
+        """Count the calls by which of those that may tell of the same ones told of them."""
+        if not self._any_told_by:
+            return {}
+        counts = np.bincount(self._facts[_TELLER, codes], minlength=len(_TELLERS)).tolist()
+        return dict(zip(_TELLERS[1:], counts[1:], strict=True))
 
     def doubts(self, codes: NDArray[np.int64]) -> dict[str, int]:
         """Count the calls whose stamps are not signed, or not rightly, where that is checked."""

@@ -25,7 +25,7 @@ from optimizer.observe.price import Usage
 from optimizer.observe.readings import Kind, Reading, Span
 from optimizer.observe.values import first, whole
 from optimizer.observe.words import as_slot, read_words, without_module
-from optimizer.producers import Producer
+from optimizer.producers import TOLD_BY, Producer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,6 +95,7 @@ class Normalizer:
             shadowed=self.identities.shadows(key.route, producer),
             owner=owner_word(tenant) if self.identities.resource_keys else 0,
             assigned=assigns,
+            producer=producer if producer in TOLD_BY else Producer.OTHER,
         )
 
     def read(self, span: Span) -> Reading | None:

@@ -68,6 +68,7 @@ class Kind(NamedTuple):
         shadowed: Another producer reports the calls of their route.
         owner: A word for their tenant, where their source has several; else 0.
         assigned: They are told of when they start.
+        producer: Who tells of them.
     """
 
     key: CallKey
@@ -82,6 +83,7 @@ class Kind(NamedTuple):
     shadowed: bool = False
     owner: int = 0
     assigned: bool = False
+    producer: Producer = Producer.OTHER
 
     @property
     def silent_tokens_out(self) -> int:

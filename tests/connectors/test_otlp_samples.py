@@ -87,6 +87,7 @@ def test_both_encodings_of_a_sample_give_these_columns(name):
         counts = {"spans": len(calls) + others, "calls": len(calls), "other_spans": others}
         unpriced = Counter(f"unpriced:{call.model}" for call in calls if call.cost_nusd < 0)
         counts |= {"unpriced": unpriced.total(), **unpriced}
+        counts |= {"told_by:litellm": len(calls) if name.startswith("litellm") else 0}
         assert decoded.counts == {name: count for name, count in counts.items() if count}
         assert {table.keys[key].route for key in columns.key} == {f"acme/{service}/default"}
 
