@@ -14,7 +14,7 @@ from connectors.gateways.http import HttpClient
 from optimizer.errors import GatewayUnreachable
 from tests.command_line import ENVIRONMENT
 from tests.connectors.acting import ROUTE, Stage, a_document
-from tests.connectors.gateways.scenes import QUICK_S, REMOTES, Remote, Scene
+from tests.connectors.gateways.scenes import LONG_S, QUICK_S, REMOTES, Remote, Scene
 from tests.faulty_way import Fault, FaultyWay, Kind, some_of
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ def test_a_rollout_gets_through_a_way_that_fails_and_restarts(
             scene.restart()
             scene.way.faults = iter(())
             stage.play(actuator, 40, lambda: len(stage.told()) == revision)  # noqa: B023 - now
-            assert scene.gateway().read(ROUTE) == a_document(revision, slots, leased=slots > 0)
+            assert scene.patient_gateway().read(ROUTE) == a_document(
+                revision, slots, leased=slots > 0
+            )
         assert stage.told() == [("applied", revision) for revision in range(1, len(STEPS) + 1)]
         assert {event.data.gateway for event in stage.events()} == {remote.name.partition("-")[0]}
 
@@ -83,6 +85,7 @@ def test_a_rollout_gets_through_kills_of_the_server(remote: Remote, tmp_path: Pa
         closing(FaultyWay(program.port)) as way,
     ):
         gateway = remote.opened(HttpClient(way.address, None, QUICK_S))
+        patient = remote.opened(HttpClient(way.address, None, LONG_S))
         actuator = stage.actuator(gateway=gateway)
         for revision, slots in enumerate(STEPS, 1):
             document = a_document(revision, slots, leased=slots > 0)
@@ -96,7 +99,7 @@ def test_a_rollout_gets_through_kills_of_the_server(remote: Remote, tmp_path: Pa
             program.start()
             way.faults = iter(())
             stage.play(actuator, 120, lambda: len(stage.told()) == revision)  # noqa: B023 - now
-            assert gateway.read(ROUTE) == document
+            assert patient.read(ROUTE) == document
     assert stage.told() == [("applied", revision) for revision in range(1, len(STEPS) + 1)]
 
 

@@ -66,15 +66,15 @@ def test_with_a_fault_on_any_connection_it_is_the_old_document_or_the_new_one(
         trial = scene.trial()
         first, second = trial.document(1), trial.document(2, 50)
         for at in range(3):
-            gateway = scene.gateway()
-            gateway.apply(first, 0, "1")
+            scene.patient_gateway().apply(first, 0, "1")
             scene.way.faults = iter([*[None] * at, fault])
             try:
-                gateway.apply(second, 1, "2")
+                scene.gateway().apply(second, 1, "2")
             except GatewayUnreachable:
-                assert scene.gateway().read(trial.route) in (first, second)
+                scene.way.faults = iter(())
+                assert scene.patient_gateway().read(trial.route) in (first, second)
             scene.way.faults = iter(())
             scene.restart()
-            scene.gateway().apply(second, 1, "2")
-            assert scene.gateway().read(trial.route) == second
-            scene.gateway().remove(trial.route, 2)
+            scene.patient_gateway().apply(second, 1, "2")
+            assert scene.patient_gateway().read(trial.route) == second
+            scene.patient_gateway().remove(trial.route, 2)
