@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 64 << 20  # of the list of a proxy's deployments, some 6 kB each
 _REFERENCE = "os.environ/"  # what follows names a variable of the proxy's environment
+_SECRETS = ("api_key", "_secret", "_access_key", "_token", "_password")  # how their names end
 
 
 class LiteLLMAdmin:
@@ -204,8 +205,12 @@ def _faults_of(settings: LiteLLMAdminSettings) -> Iterator[str]:
     for model, params in settings.params.items():
         if not isinstance(params, dict):
             yield f"{where}.params of {model} is {params!r}: must be a mapping of litellm_params"
-        elif not str(params.get("api_key", _REFERENCE)).startswith(_REFERENCE):
-            yield (
-                f"{where}.params of {model} holds an api_key: name a variable of the proxy's, "
+        else:
+            yield from (
+                f"{where}.params of {model} holds {name} itself: name a variable of the proxy's, "
                 f"such as {_REFERENCE}OPENAI_API_KEY"
+                for name, value in params.items()
+                if isinstance(value, str)
+                and name.endswith(_SECRETS)
+                and not value.startswith(_REFERENCE)
             )

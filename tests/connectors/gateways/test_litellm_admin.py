@@ -251,7 +251,8 @@ def test_only_parameters_that_somebody_wrote_down_are_a_deployments(proxy: Refer
         ({"groups": {"a/b/c": 7}}, "groups of a/b/c is 7: must be the name of a model group"),
         ({"groups": {"a/b/c": "x", "a/b/d": "x"}}, "names x for a/b/c and another route"),
         ({"params": {"m": "x"}}, "params of m is 'x': must be a mapping"),
-        ({"params": {"m": {"api_key": "sk-1"}}}, "holds an api_key: name a variable"),
+        ({"params": {"m": {"api_key": "sk-1"}}}, "holds api_key itself: name a variable"),
+        ({"params": {"m": {"aws_secret_access_key": "x"}}}, "holds aws_secret_access_key itself"),
     ],
 )
 def test_settings_that_cannot_be_meant_are_told(given: dict[str, Any], told: str) -> None:
