@@ -7,6 +7,7 @@ A lease's end needs no writing: the file names it.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _REST_S, _FAILED_REST_S = 0.2, 2.0
+_YOUNGER_NS = 2_000_000_000
 
 
 class FlagFile:
@@ -68,14 +70,26 @@ class FlagFile:
         try:
             content = self._flags.read(is_new=True)
             if content != self._content:
-                files.put(self._path, content)
+                _put(self._path, content)
                 self._content = content
             self.trouble = ""
-        except OptimizerError as error:
+        except (OptimizerError, OSError) as error:
             if self.trouble != str(error):
                 note("warn", "flags_not_written", error=error)
             self.trouble = str(error)
             self._is_due.set()
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Write a file that is younger than it was by its time stamp too.
+
+    Evaluators load what is younger than what they have, but clocks are set back, and the stamps of
+    some file systems are whole seconds.
+    """
+    before_ns = path.stat().st_mtime_ns if path.exists() else 0
+    files.put(path, content)
+    if path.stat().st_mtime_ns <= before_ns:
+        os.utime(path, ns=(before_ns + _YOUNGER_NS, before_ns + _YOUNGER_NS))
 
 
 def _clocks() -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -164,6 +165,19 @@ def test_a_torn_or_missing_file_leaves_the_last_good_one_in_force(
         assert told(client).variant == NEW.id
     published.put(10, 2)
     wait_until(follows(client, 2))
+
+
+def test_a_clock_that_is_set_back_keeps_no_file_from_being_followed(
+    published: Published, evaluator
+) -> None:
+    published.put(10, 1)
+    wait_until(lambda: b'"revision":1,' in published.flags.read_bytes())
+    ahead = published.flags.stat().st_mtime + 3600  # the clock was, when this was written
+    os.utime(published.flags, (ahead, ahead))
+    client = evaluator(published.flags)
+    for revision in (2, 3):
+        published.put(50, revision)
+        wait_until(follows(client, revision))
 
 
 def test_the_incumbent_serves_when_a_lease_is_over_and_nobody_is_left(
