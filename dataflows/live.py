@@ -112,9 +112,9 @@ def _watch(console: Console, told: set[str], output: Any) -> None:
             )
         case Ledger():
             note("debug", "minute_passed", partition=output.partition, **output.counts)
-            if "twice" not in told and (twice := console.told_twice()):
-                told.add("twice")
-                note("warn", "calls_told_twice", detail=twice)
+            for warning in set(console.warnings()) - told:
+                told.add(warning)
+                note("warn", "telemetry_doubted", detail=warning)
         case WindowSummary():
             note("trace", "window_closed", route=output.route, arm=output.arm, kind=output.kind)
 

@@ -27,8 +27,13 @@ _TWICE = (
     "both the plugin and LiteLLM itself tell of calls; where they tell of the same ones, each "
     "counts twice: set telemetry.producer, or a route's producer, to llm-optimizer"
 )
+_ELSEWHERE = (
+    "most calls that were told of when they started were not seen to end, so they count as hung: "
+    "what a gateway tells of one trace must come to one partition, in its order"
+)
 _TOLD = {  # what else became of calls and scores; `shadowed` are another producer's
     "scores": "scores",
+    "hung": "hung",  # of whose end no span told
     "duplicate": "duplicate",
     "repeated_scores": "repeated scores",
     "shadowed": "shadowed",
@@ -87,11 +92,18 @@ class Console:
             case Ledger():
                 self.ledgers[output.partition] = output
 
-    def told_twice(self) -> str:
-        """Say that calls may count twice, and the way out; `""` where nothing tells of that."""
-        ledgers = self.ledgers.values()
-        told = [any(ledger.counts.get(name) for ledger in ledgers) for name in TOLD_BY.values()]
-        return _TWICE if all(told) else ""
+    def warnings(self) -> list[str]:
+        """Say what is likely wrong with how calls are told of, and the ways out."""
+        total = self._total()
+        twice = [_TWICE] if all(total[name] for name in TOLD_BY.values()) else []
+        is_elsewhere = total["hung"] > total["assignments_closed"]
+        return [*twice, *([_ELSEWHERE] if is_elsewhere else [])]
+
+    def _total(self) -> Counter[str]:
+        total: Counter[str] = Counter()
+        for ledger in self.ledgers.values():
+            total.update(ledger.counts)
+        return total
 
     def _count(self, said: Finding | OptimizationDecision | Document) -> None:
         match said:
@@ -112,7 +124,8 @@ class Console:
         sys.stderr.write(
             f"\n{self._account()} in {seconds:.1f} s\n{self._as_of()}"
             f"findings:  {findings or 'none'}\ndecisions: {decisions or 'none'}\n"
-            f"{self._coverage()}{self._warning()}"
+            f"{self._coverage()}"
+            + "".join(f"warning:   {warning}\n" for warning in self.warnings())
         )
 
     def _as_of(self) -> str:
@@ -130,10 +143,6 @@ class Console:
             f"counted:   records to scores since the first start, as of {until:%Y-%m-%d %H:%M}; "
             "what came later follows, the rest is this run's\n"
         )
-
-    def _warning(self) -> str:
-        twice = self.told_twice()
-        return f"warning:   {twice}\n" if twice else ""
 
     def _coverage(self) -> str:
         """Tell of each scored route how many calls of its arms have a score."""
@@ -153,9 +162,7 @@ class Console:
         sys.stdout.flush()
 
     def _account(self) -> str:
-        total: Counter[str] = Counter()
-        for ledger in self.ledgers.values():
-            total.update(ledger.counts)
+        total = self._total()
         parts = [
             f"{total['records']:,} records",
             f"{total['counted'] + total['corrected']:,} calls",

@@ -86,7 +86,7 @@ def test_where_both_count_it_is_said_that_calls_may_count_twice(dialect: str) ->
         for number, (producer, body) in enumerate(partitions):
             counts = decoder(producer).decode(body, KeyTable()).counts
             console.watch(Ledger(f"p{number}", 0, counts))
-        return console.told_twice()
+        return " ".join(console.warnings())
 
     both, litellm = exported(dialect), exported(dialect, plugin=False)
     assert len(decoder(None).decode(both, KeyTable()).columns) == 2 * CALLS
@@ -95,3 +95,19 @@ def test_where_both_count_it_is_said_that_calls_may_count_twice(dialect: str) ->
     assert "telemetry.producer" in said((CountedProducer.OPTIMIZER, both), (None, litellm))
     assert said((CountedProducer.OPTIMIZER, both)) == ""
     assert said((None, litellm)) == ""
+
+
+@pytest.mark.parametrize(
+    ("counts", "is_said"),
+    [
+        pytest.param([{"hung": 3, "assignments_closed": 97}], False, id="some hang"),
+        pytest.param([{"hung": 60, "assignments_closed": 40}], True, id="most hang"),
+        pytest.param([{"hung": 9}, {"hung": 1, "assignments_closed": 9}], True, id="in one"),
+        pytest.param([{}], False, id="nobody tells of starts"),
+    ],
+)
+def test_where_most_calls_hang_it_is_said_what_may_be_wrong(counts, is_said) -> None:
+    console = Console("table", "none")
+    for number, each in enumerate(counts):
+        console.watch(Ledger(f"p{number}", 0, each))
+    assert any("one partition" in warning for warning in console.warnings()) == is_said
