@@ -35,7 +35,8 @@ _CONVENTIONS = _STAMPS | {
 }
 
 
-_OPTIMIZER = _CONVENTIONS | {PATIENCE}
+# The conventions have no name for what a cache of the gateway answered.
+_OPTIMIZER = _CONVENTIONS | {PATIENCE, *WORDS["from_cache"]}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
