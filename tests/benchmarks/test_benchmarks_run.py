@@ -16,12 +16,21 @@ from tests.benchmarks.__main__ import NAMES
 from tests.benchmarks.actuator_kill import WRONG
 from tests.benchmarks.figures import RESULTS, Figure, show
 from tests.command_line import ENVIRONMENT, ROOT
+from tests.litellm.environment import python
 
 LINE = re.compile(r"BENCH (?P<name>[a-z][\w.%-]*) (?P<value>\S+) (?P<unit>\S+)(?:  # \S.*)?")
 AT_ONCE = 3  # two of them mostly wait for the clock
 NEVER = ("kill_replays_that_differ", *(f"actuator_kill_{name}" for name in WRONG))
 NOUGHT = re.compile(r"(?<!\d)0 is asked")  # what the note of such a figure says
-LONG = ("decision_latency_p99_ms", "snapshot_pause_p99_ms", "kill", "rollout_kill", "actuator_kill")
+LONG = (
+    "decision_latency_p99_ms",
+    "snapshot_pause_p99_ms",
+    "litellm_kill",
+    "litellm_overhead_ms",
+    "kill",
+    "rollout_kill",
+    "actuator_kill",
+)
 
 
 def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -35,6 +44,7 @@ def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
 def runs(recording: Path) -> Iterator[dict[str, Future[subprocess.CompletedProcess[str]]]]:
     """All benchmarks, small and some at once, the long ones first."""
     data = {"kill": ("--data", recording)}  # quicker than the demo
+    python()  # before any is waited for: LiteLLM's environment may have to be made first
     with ThreadPoolExecutor(AT_ONCE) as pool:
         order = [*LONG, *(name for name in NAMES if name not in LONG)]
         yield {name: pool.submit(bench, name, "--small", *data.get(name, ())) for name in order}
