@@ -208,6 +208,14 @@ def test_what_nothing_more_is_heard_of_ends_as_unfinished_and_only_then() -> Non
     assert stage.only().attributes["error.type"] == "unfinished"
 
 
+def test_a_call_without_an_id_hides_no_other() -> None:
+    stage = Stage().begin(asked=ASKED._replace(call="")).begin()
+    stage.spans.succeed("call-1", PAYLOAD, None)
+    stage.now += 3601 * SECOND
+    stage.begin(asked=ASKED._replace(call="call-2"))
+    assert stage.only().attributes["litellm.call_id"] == "call-1"
+
+
 def test_a_refused_call_is_told_at_once_and_is_of_no_route() -> None:
     stage = Stage()
     stage.spans.refuse(ASKED, "gpt-4o", {}, of_failure("BudgetExceededError", "400"))

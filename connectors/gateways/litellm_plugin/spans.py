@@ -76,7 +76,7 @@ class Spans:
     def begin(
         self, request: Request, assigned: Assignment, model: str, data: Mapping[str, Any]
     ) -> None:
-        """Begin a call's span; one that was begun already goes on.
+        """Begin a call's span; one that was begun already goes on, one without an id has none.
 
         Args:
             request: The call.
@@ -85,7 +85,7 @@ class Spans:
             data: The request as it goes to LiteLLM.
         """
         self._sweep()
-        if request.call in self._open:
+        if not request.call or request.call in self._open:
             return
         choice, now = assigned.choice, self._clock()
         told = attributes.of_request(request, model, data) | dict(choice.stamps if choice else {})
