@@ -97,7 +97,7 @@ def _config_manager(settings: Settings) -> Gateway:
 
 def _litellm_admin(settings: Settings) -> Gateway:
     from connectors.gateways.http import client_of  # noqa: PLC0415
-    from connectors.gateways.litellm_admin import MOST_BYTES, LiteLLMAdmin  # noqa: PLC0415
+    from connectors.gateways.litellm_admin.gateway import MOST_BYTES, LiteLLMAdmin  # noqa: PLC0415
 
     gateway = settings.gateway
     _check_unit(settings)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _MOST_MINUTES = 60 * 24 * 365.0
+_LEAST_VARIANCE = 1e-12  # of calls that are all alike
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ class MeanNeed:
         """Give the need that is left after some minutes."""
         own, control = self.variances
         of_one_call = own / course.share + control / (1 - course.share)
-        gained = self.told * course.calls_per_minute * minutes / of_one_call
+        gained = self.told * course.calls_per_minute * minutes / max(of_one_call, _LEAST_VARIANCE)
         return replace(self, precision=self.precision + gained, minutes=self.minutes + minutes)
 
     def minutes_left(self, course: Course) -> float:

@@ -15,7 +15,7 @@ import yaml
 
 from connectors.gateways.conformance import CHECKS, clear, run
 from connectors.gateways.http import HttpClient
-from connectors.gateways.litellm_admin import LiteLLMAdmin
+from connectors.gateways.litellm_admin.gateway import LiteLLMAdmin
 from connectors.gateways.trials import Outcome, Trial
 from optimizer.documents import Unit
 from optimizer.errors import GatewayRefused, GatewayUnreachable

@@ -12,7 +12,7 @@ from typing import Any
 
 from connectors.documents.choices import stamps_of
 from connectors.documents.rules import is_name, is_route
-from connectors.gateways.litellm_deployments import OURS
+from connectors.gateways.litellm_admin.deployments import OURS
 
 _NONE: Mapping[str, str | int] = MappingProxyType({})
 

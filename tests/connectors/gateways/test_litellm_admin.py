@@ -11,7 +11,7 @@ import pytest
 
 from connectors.gateways.conformance import CHECKS, run
 from connectors.gateways.http import HttpClient
-from connectors.gateways.litellm_admin import LiteLLMAdmin
+from connectors.gateways.litellm_admin.gateway import LiteLLMAdmin
 from connectors.gateways.trials import Outcome, Trial
 from connectors.mixes import reverted
 from optimizer.documents import Unit

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, strategies as st
 
-from connectors.gateways.litellm_weights import are_same, mixes, shares, writes
+from connectors.gateways.litellm_admin.weights import are_same, mixes, shares, writes
 from connectors.mixes import mix_of
 from optimizer.documents import SLOTS, Allotment, Document
 from optimizer.models import Arm, ModelConfig

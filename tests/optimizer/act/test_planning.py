@@ -81,6 +81,11 @@ def test_what_cannot_be_shown_takes_for_ever(need):
     assert need.minutes_left(COURSE) == math.inf
 
 
+def test_calls_that_are_all_alike_show_a_mean_at_once():
+    need = MeanNeed(level=3.0, distance=0.2, scale=0.2, variances=(0.0, 0.0))
+    assert need.minutes_left(COURSE) <= 0.01
+
+
 def test_what_is_shown_takes_no_time():
     need = ShareNeed(level=3.0, margin=0.02, rates=(0.02, 0.02), known=4.0)
     assert need.minutes_left(COURSE) == 0

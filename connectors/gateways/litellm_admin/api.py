@@ -6,12 +6,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from connectors.gateways.http import path_of
-from connectors.gateways.litellm_deployments import deployment_of
+from connectors.gateways.litellm_admin.deployments import deployment_of
 from optimizer.errors import GatewayRefused, GatewayUnreachable
 
 if TYPE_CHECKING:
     from connectors.gateways.http import Answer, HttpClient
-    from connectors.gateways.litellm_deployments import Deployment
+    from connectors.gateways.litellm_admin.deployments import Deployment
 
 # LiteLLM answers 400 or 500 to what can never go well: only its words tell that from a mishap.
 _NO_DATABASE = ("db not connected", "no db connected", "no connected db")

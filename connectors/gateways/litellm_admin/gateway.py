@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from connectors.documents.rendering import body_of
-from connectors.gateways.litellm_api import AdminApi
-from connectors.gateways.litellm_deployments import OURS, check_servable, id_of, params_of
-from connectors.gateways.litellm_groups import Group
-from connectors.gateways.litellm_weights import Weight, mixes, writes
+from connectors.gateways.litellm_admin.api import AdminApi
+from connectors.gateways.litellm_admin.deployments import OURS, check_servable, id_of, params_of
+from connectors.gateways.litellm_admin.groups import Group
+from connectors.gateways.litellm_admin.weights import Weight, mixes, writes
 from connectors.mixes import reverted
 from optimizer.documents import Unit
 from optimizer.errors import GatewayUnreachable, RevisionConflict, SettingsInvalid

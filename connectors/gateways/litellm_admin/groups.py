@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from connectors.gateways.gateway_api.changes import nearest
-from connectors.gateways.litellm_weights import are_same, shares
+from connectors.gateways.litellm_admin.weights import are_same, shares
 from connectors.journal import note
 from connectors.mixes import mix_of, reverted
 from optimizer.errors import DocumentInvalid, GatewayRefused, RevisionConflict, UnknownVersion
@@ -14,7 +14,7 @@ from optimizer.errors import DocumentInvalid, GatewayRefused, RevisionConflict, 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from connectors.gateways.litellm_deployments import Deployment
+    from connectors.gateways.litellm_admin.deployments import Deployment
     from optimizer.documents import Document
 
 BESIDE = ("document", "reverted")

@@ -1,0 +1,1 @@
+"""LiteLLM steered by its admin API: an arm is a deployment, a share its weight."""
