@@ -112,6 +112,12 @@ class GuardedHandler(BaseHTTPRequestHandler):
             self.server.allow(self.connection, self.server.head_secs)
         super().handle_one_request()
 
+    def handle_expect_100(self) -> bool:
+        """Tell a client at once that waits to be told before it sends a body."""
+        is_wanted = super().handle_expect_100()
+        self.wfile.flush()
+        return is_wanted
+
     def log_message(self, *_: Any) -> None:
         """Write nothing: clients ask many times a second."""
 

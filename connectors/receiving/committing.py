@@ -5,8 +5,6 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from optimizer.errors import RecordingInvalid
-
 if TYPE_CHECKING:
     from connectors.intake import Entry, Intake
 
@@ -17,7 +15,7 @@ class _Turn:
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
         self.is_over = False
-        self.error: RecordingInvalid | None = None
+        self.error: Exception | None = None
 
 
 class Committing:
@@ -54,7 +52,7 @@ class Committing:
         error = None
         try:
             self._intake.take([turn.entry for turn in turns])
-        except RecordingInvalid as refused:
-            error = refused
+        except Exception as failed:  # noqa: BLE001 - none of them is written: each is told so
+            error = failed
         for turn in turns:
             turn.error, turn.is_over = error, True

@@ -94,6 +94,22 @@ def test_a_body_in_chunks_is_put_together(receiving: Receiving) -> None:
     assert receiving.bodies() == [body, body]
 
 
+def test_a_client_that_asks_before_it_sends_a_body_is_told_to_go_on(receiving: Receiving) -> None:
+    connection = receiving.connect()
+    connection.putrequest("POST", "/v1/traces")
+    for name, value in (
+        ("Content-Type", JSON),
+        ("Content-Length", "2"),
+        ("Expect", "100-continue"),
+    ):
+        connection.putheader(name, value)
+    connection.endheaders()
+    assert connection.sock.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    connection.send(b"{}")
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
 def test_json_may_stand_between_spaces(receiving: Receiving) -> None:
     assert receiving.post(b'\n {"resourceSpans": []} \n', kind=JSON).status == 200
     assert receiving.bodies() == [b'{"resourceSpans": []}']
