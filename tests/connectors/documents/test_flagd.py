@@ -6,6 +6,7 @@ import json
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openfeature.flag_evaluation import FlagEvaluationDetails
@@ -49,7 +50,9 @@ def test_flagd_follows_each_step_and_its_calls_carry_the_slots_that_it_dealt(
             folder.publish(document)
             keeping.changed()
             wait_until(lambda revision=revision: following.ask(["one"])[0].revision == revision)
-            told = json.loads(flags.read_bytes())["flags"][ROUTE]["metadata"]
+            # The server works out what it tells by itself; the file may come a little later.
+            wait_until(lambda revision=revision: _told(flags)["revision"] == revision)
+            told = _told(flags)
             answers = following.ask(UNITS)
             for unit, (arm, _) in zip(UNITS, answers, strict=True):
                 details = FlagEvaluationDetails(ROUTE, {}, arm, told)
@@ -58,6 +61,11 @@ def test_flagd_follows_each_step_and_its_calls_carry_the_slots_that_it_dealt(
             assert len(cohort) / len(UNITS) == pytest.approx(slots / 200, abs=0.02)
             assert before <= cohort  # nobody leaves when it grows
             before = cohort
+
+
+def _told(flags: Path) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(flags.read_bytes())["flags"][ROUTE]["metadata"]
+    return told
 
 
 def test_flagd_returns_to_the_incumbent_when_the_lease_is_over(tmp_path: Path) -> None:
