@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.slow
 QUESTION = "What is a canary?"
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 PATIENCE_MS = 1500
+SLOW_NS = 2_000_000_000  # what its model takes
 
 
 class Told(NamedTuple):
@@ -86,6 +88,21 @@ def only_call_before_another(stage: Stage) -> Seen:
 
 def is_next(call: Seen) -> bool:
     return call.attributes.get("gen_ai.conversation.id") == "the-next-one"
+
+
+def test_calls_to_which_their_callers_give_one_id_are_told_of_each(stage: Stage) -> None:
+    stage.sink.clear()
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(stage.proxy.chat, "slow", "slow", "one-id")
+        while not slow.done():
+            stage.proxy.chat("chat", "quick", "one-id")
+    sent = stage.proxy.chat("limited", "limited", "one-id")[0]
+    assert sent == 429
+    wait_until(lambda: any(call.failed for call in stage.sink.calls()))
+    told = {call.attributes["gen_ai.conversation.id"]: call for call in stage.sink.calls()}
+    assert set(told) == {"slow", "quick", "limited"}
+    assert {call.attributes["litellm.call_id"] for call in told.values()} == {"one-id"}
+    assert told["slow"].end_ns - told["slow"].begin_ns >= SLOW_NS
 
 
 @pytest.mark.parametrize("is_streamed", [False, True])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connectors.gateways.litellm_plugin.requests import Request, read
+from connectors.gateways.litellm_plugin.requests import Request, call_in, name_call, read
 from optimizer.documents import Unit
 
 KEY = SimpleNamespace(user_id="default_user_id", end_user_id=None)
@@ -72,3 +72,47 @@ def test_headers_tell_route_and_trace() -> None:
     assert (request.route, request.trace) == ("answer", {"traceparent": "00-1-2-01"})
     assert request.is_streamed
     assert asked(metadata={"llm_optimizer_route": "answer"}).route == "answer"
+
+
+OWN = {"user_api_key": "hash"}
+CHOSEN = {"proxy_server_request": {"headers": {"x-litellm-call-id": "call-1"}}}
+
+
+@pytest.mark.parametrize("place", ["metadata", "litellm_metadata"])
+def test_a_call_whose_caller_chose_its_id_is_known_by_one_of_its_own(place: str) -> None:
+    data: dict[str, Any] = {"litellm_call_id": "call-1", place: dict(OWN), **CHOSEN}
+    name_call(data, "own")
+    assert asked(**data).unit(Unit.CALL) == "own"
+    assert asked(**data).logged == "call-1"
+    logged = {"litellm_call_id": "call-1", "litellm_params": {place: data[place]}}
+    assert call_in(data) == call_in(logged) == "own"
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"x-litellm-call-id": ""}, {"x-litellm-call-id": "x" * 300}]
+)
+def test_a_call_keeps_the_id_that_the_proxy_made_whatever_its_caller_says(
+    headers: dict[str, str],
+) -> None:
+    theirs = {"llm_optimizer_call": "of another call"}
+    data: dict[str, Any] = {
+        "litellm_call_id": "made",
+        "metadata": {**OWN, **theirs},
+        "litellm_metadata": dict(theirs),
+        "proxy_server_request": {"headers": headers},
+    }
+    name_call(data, "own")
+    assert call_in(data) == "made"
+
+
+def test_a_caller_cannot_say_which_call_it_is() -> None:
+    theirs = {"llm_optimizer_call": "of another call"}
+    data: dict[str, Any] = {
+        "litellm_call_id": "call-1",
+        "litellm_metadata": dict(OWN),
+        "metadata": theirs,
+        **CHOSEN,
+    }
+    name_call(data, "own")
+    assert call_in(data) == "own"
+    assert not data["metadata"]

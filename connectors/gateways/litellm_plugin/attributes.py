@@ -43,7 +43,7 @@ def of_request(request: Request, model: str, data: Mapping[str, Any]) -> Attribu
         "gen_ai.operation.name": operation_of(request.kind),
         "gen_ai.request.model": model,
         "gen_ai.request.stream": request.is_streamed,
-        "litellm.call_id": request.call,
+        "litellm.call_id": request.logged or request.call,
     }
     if request.conversation:
         told["gen_ai.conversation.id"] = request.conversation

@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse
@@ -52,6 +53,7 @@ class Handler(CustomLogger):
         """Give a call to its arm, before LiteLLM routes it."""
         del cache
         try:
+            requests.name_call(data, uuid4().hex)
             request = requests.read(data, call_type, user_api_key_dict)
             assigned = self.steering.assign(request)
             self.steering.rewrite(assigned, request, data)
@@ -68,7 +70,7 @@ class Handler(CustomLogger):
     ) -> None:
         """Keep that a call was answered."""
         del user_api_key_dict, response
-        self._spans.answered(str(data.get("litellm_call_id")))
+        self._spans.answered(requests.call_in(data))
 
     async def async_log_success_event(
         self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
@@ -76,7 +78,7 @@ class Handler(CustomLogger):
         """End the span of a call that was answered, in one piece or in many."""
         del start_time, end_time
         try:
-            call = str(kwargs.get("litellm_call_id"))
+            call = requests.call_in(kwargs)
             self._spans.dealt(call, stamps_beside(kwargs, self._stamp_key))
             self._spans.succeed(call, kwargs.get("standard_logging_object") or {}, response_obj)
         except Exception as error:  # noqa: BLE001 - telemetry must not trouble the proxy
@@ -89,7 +91,7 @@ class Handler(CustomLogger):
         del response_obj, start_time, end_time
         told = (kwargs.get("standard_logging_object") or {}).get("error_information") or {}
         failure = attributes.of_failure(str(told.get("error_class")), told.get("error_code"))
-        call = str(kwargs.get("litellm_call_id"))
+        call = requests.call_in(kwargs)
         self._spans.dealt(call, stamps_beside(kwargs, self._stamp_key))
         self._spans.failed_once(call, failure)
 
@@ -106,7 +108,7 @@ class Handler(CustomLogger):
             status = getattr(original_exception, "status_code", None)
             status = status or getattr(original_exception, "code", None)
             failure = attributes.of_failure(type(original_exception).__name__, status)
-            call = str(request_data.get("litellm_call_id"))
+            call = requests.call_in(request_data)
             if not self._spans.fail(call, failure) and request_data.get("model"):
                 kind = str(request_data.get("call_type") or "")
                 request = requests.read(request_data, kind, user_api_key_dict)
