@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Choice", "Client", "Status"]
 
 _MOST_ROUTES = 10_000
+_IN_TURN = 200  # routes without a document, looked for at once beside as many that are newest
 
 
 def _clocks() -> tuple[int, int]:
@@ -50,7 +51,8 @@ class Client:
         public_key: Ed25519 public key that signed them, or several; None believes unsigned ones.
         stamp_key: The installation's key, which signs stamps; None leaves them unsigned.
         routes: Followed from the start: what is there now is read before this returns. Others are
-            followed from the first time they are asked for, and have no document until then.
+            followed from the first time they are asked for, and have no document until then; of
+            very many that never have one, those asked for first are forgotten until the next time.
         poll_secs: How often to look for something newer.
         keep: A folder of this client's own for what it follows: a restart begins with it, also
             when the source is away, and takes nothing older.
@@ -80,11 +82,13 @@ class Client:
         self._poll_secs = poll_secs
         self._routes: dict[str, Followed] = {}
         self._without: dict[str, Choice] = {}
+        self._named = dict.fromkeys(routes)
+        self._turn = 0
         stamps_of("", key=stamp_key)  # loads what signs, before a request waits for it
         self._looking = threading.Lock()
         self._hurry = threading.Event()
         self._closed = False
-        for route in routes:
+        for route in self._named:
             self._follow(route)
         self.refresh()
         self._start()
@@ -139,11 +143,13 @@ class Client:
         return list(self._routes)
 
     def refresh(self) -> None:
-        """Look for newer documents now."""
+        """Look for newer documents now; of many routes that have none, for some in turn."""
         with self._looking:
             self._source.hurry()
-            for followed in list(self._routes.values()):
-                self._look_after(followed)
+            resting = self._resting()
+            for route, followed in list(self._routes.items()):
+                if route not in resting:
+                    self._look_after(followed)
 
     def close(self) -> None:
         """Follow no more; what is there can be chosen by still, as long as leases hold."""
@@ -173,6 +179,25 @@ class Client:
                 self._follow(route)
                 self._hurry.set()
         return known
+
+    def _resting(self) -> set[str]:
+        """Give the routes that are not looked for this time; forget some where there is no room.
+
+        Callers may make up routes: those with a document must not wait for them, nor new ones.
+        """
+        vain = [route for route in list(self._without) if self._is_in_vain(route)]
+        older = vain[:-_IN_TURN]
+        if len(self._routes) >= _MOST_ROUTES:
+            for route in older[: len(older) // 2]:
+                del self._routes[route], self._without[route]
+            older = older[len(older) // 2 :]
+        begin = self._turn if self._turn < len(older) else 0
+        self._turn = begin + _IN_TURN
+        return {*older[:begin], *older[self._turn :]}
+
+    def _is_in_vain(self, route: str) -> bool:
+        followed = self._routes.get(route)
+        return followed is not None and not followed.file and route not in self._named
 
     def _look_after(self, followed: Followed) -> None:
         if self._keep is not None and not followed.file:
