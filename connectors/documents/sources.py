@@ -101,15 +101,18 @@ class ServerSource:
     """
 
     def __init__(self, address: str, patience: Patience = Patience()) -> None:  # noqa: B008 - frozen
+        if not _is_address(address):
+            from optimizer.settings import masked  # noqa: PLC0415 - only faults need it
+
+            told = f"{masked(address)!r} is no address: must be such as http://host:8080"
+            raise SettingsInvalid([told])
         parts = urlsplit(address)
-        if not parts.hostname or parts.query or parts.fragment:
-            raise SettingsInvalid([f"{address!r} is no address: must be such as http://host:8080"])
         kind = (
             http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         )
         self._address = address.rstrip("/")
         self._root = parts.path.rstrip("/")
-        self._connection = kind(parts.hostname, parts.port, timeout=patience.between_s)
+        self._connection = kind(parts.hostname or "", parts.port, timeout=patience.between_s)
         # A callable will do: the library only makes answers of it.
         self._connection.response_class = partial(Timely, patience=patience)  # type: ignore[assignment]
         self._away, self._away_until_s = "", 0.0
@@ -172,6 +175,16 @@ class ServerSource:
     def close(self) -> None:
         """Close the connection; it is opened again when something is fetched."""
         self._connection.close()
+
+
+def _is_address(address: str) -> bool:
+    """Tell whether a server can be at an address; a password in it would be told to anyone."""
+    try:
+        parts = urlsplit(address)
+        parts.port  # noqa: B018 - it raises where it is no number
+    except ValueError:
+        return False
+    return bool(parts.hostname) and not (parts.query or parts.fragment or parts.username)
 
 
 def _now() -> float:

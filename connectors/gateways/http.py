@@ -89,7 +89,9 @@ class HttpClient:
         context: ssl.SSLContext | None = None,
     ) -> None:
         if not _is_address(address):
-            fault = f"gateway.url is {address!r}: must be such as http://host:8080"
+            from optimizer.settings import masked  # noqa: PLC0415 - only faults need it
+
+            fault = f"gateway.url is {masked(address)!r}: must be such as http://host:8080"
             raise SettingsInvalid([f"{fault} (OPTIMIZER_GATEWAY__URL)"])
         self.address = address.rstrip("/")
         self._parts = urlsplit(self.address)

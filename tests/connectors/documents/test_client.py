@@ -540,11 +540,20 @@ def test_nobody_leaves_the_cohort_when_it_grows(steps: list[int], unit: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("source", "key"), [("http://", None), ("http://a/?b", None), ("documents", "no key")]
+    ("source", "key"),
+    [
+        ("http://", None),
+        ("http://a/?b", None),
+        ("http://a:b", None),
+        ("http://[::1", None),
+        ("http://user:hunter2@a", None),
+        ("documents", "no key"),
+    ],
 )
-def test_bad_settings_are_told_at_once(source: str, key: str | None) -> None:
-    with pytest.raises(SettingsInvalid):
+def test_bad_settings_are_told_at_once_and_no_password(source: str, key: str | None) -> None:
+    with pytest.raises(SettingsInvalid) as told:
         Client(source, key)
+    assert "hunter2" not in str(told.value)
 
 
 def wait_for(is_so: Callable[[], bool]) -> None:

@@ -134,6 +134,13 @@ def test_what_is_no_address_is_told_at_once(url: str) -> None:
         HttpClient(url)
 
 
+def test_a_password_in_an_address_is_not_repeated() -> None:
+    with pytest.raises(SettingsInvalid) as told:
+        HttpClient("http://user:hunter2@host:80")
+    assert "hunter2" not in str(told.value)
+    assert "http://user:***@host:80" in str(told.value)
+
+
 def test_settings_without_an_address_say_which_key_is_missing() -> None:
     gateway = validate({"gateway": {"kind": "memory"}}).gateway
     with pytest.raises(SettingsInvalid, match=r"kind is memory: needs gateway\.url"):
