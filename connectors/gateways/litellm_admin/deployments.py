@@ -61,15 +61,16 @@ class Deployment:
     @property
     def revision(self) -> int:
         """The revision that it was last written for."""
-        return int(self.note.get("revision", 0))
+        revision = self.note.get("revision")
+        return revision if type(revision) is int else 0  # somebody else's hand, where it is none
 
     @property
     def is_as_written(self) -> bool:
         """Nobody changed it since we wrote it."""
-        weight = float(self.note.get("weight", -1.0))
-        return self.model == self.note.get("model") and math.isclose(
-            self.weight, weight, rel_tol=1e-9
-        )
+        weight = self.note.get("weight")
+        if not isinstance(weight, int | float) or self.model != self.note.get("model"):
+            return False
+        return math.isclose(self.weight, weight, rel_tol=1e-9)
 
     def document(self) -> Document | None:
         """Give the document that stands beside it; None where none does.

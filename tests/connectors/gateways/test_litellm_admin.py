@@ -179,6 +179,20 @@ def test_the_incumbent_takes_over_whoever_meddled(proxy: Reference) -> None:
     assert gateway.read(ROUTE) == reverted(trial.document(1, 50))
 
 
+@pytest.mark.parametrize("name", ["weight", "revision"])
+@pytest.mark.parametrize("value", ["two", None, [1]])
+def test_the_incumbent_takes_over_whatever_somebody_wrote_beside_deployments(
+    name: str, value: object, proxy: Reference
+) -> None:
+    trial = a_trial(proxy)
+    gateway = trial.open()
+    gateway.apply(trial.document(1, 50), 0, "1")
+    for row in proxy.rows.values():
+        row["model_info"]["llm_optimizer"][name] = value
+    gateway.revert(ROUTE, 1)
+    assert gateway.read(ROUTE) == reverted(trial.document(1, 50))
+
+
 def test_a_damaged_document_is_none_and_the_next_one_replaces_it(proxy: Reference) -> None:
     trial = a_trial(proxy)
     trial.open().apply(trial.document(1), 0, "1")
