@@ -36,12 +36,14 @@ class Answer(NamedTuple):
         headers: Its headers, by their names in lower case.
         content: Its body.
         address: Who was asked for what, for messages.
+        token: What was sent, which the server may repeat; no message does.
     """
 
     status: int
     headers: Mapping[str, str]
     content: bytes
     address: str
+    token: str = ""
 
     def json(self) -> Any:
         """Give the body as JSON.
@@ -52,7 +54,7 @@ class Answer(NamedTuple):
         try:
             return json.loads(self.content)
         except (ValueError, RecursionError) as error:
-            told = _line(self.content.decode("utf-8", "replace"))
+            told = self.shown(self.content.decode("utf-8", "replace"))
             message = f"{self.address} answered {self.status} with what is no JSON: {told!r}"
             raise GatewayUnreachable(message) from error
 
@@ -60,9 +62,13 @@ class Answer(NamedTuple):
         """Give what the server says itself, in one short line."""
         text = self.content.decode("utf-8", "replace")
         try:
-            return _line(_told_in(json.loads(text)) or text)
+            return self.shown(_told_in(json.loads(text)) or text)
         except (ValueError, RecursionError):
-            return _line(text)
+            return self.shown(text)
+
+    def shown(self, text: str) -> str:
+        """Give the first words of a text of the server's, in one line, without the token."""
+        return _line(text.replace(self.token, "***") if self.token else text)
 
 
 class HttpClient:
@@ -153,7 +159,7 @@ class HttpClient:
         except ExchangeFailed as error:
             way_out = "OPTIMIZER_GATEWAY__URL, OPTIMIZER_GATEWAY__TIMEOUT_SECS"
             raise GatewayUnreachable(f"{asked}: {error} ({way_out})") from error
-        return Answer(told.status, told.headers, told.content, asked)
+        return Answer(told.status, told.headers, told.content, asked, self._token or "")
 
     def _connection(self) -> http.client.HTTPConnection:
         host, port = self._parts.hostname or "", self._parts.port
@@ -167,14 +173,12 @@ class HttpClient:
 
     def _told(self, answer: Answer) -> str:
         words = answer.words()
-        if self._token:  # a server may repeat what it was sent
-            words = words.replace(self._token, "***")
         told = f"{answer.address} answered {answer.status}{': ' + words if words else ''}"
         match answer.status:
             case 401 | 403:
                 return f"{told}: give a token that it takes (OPTIMIZER_GATEWAY__TOKEN)"
             case 301 | 302 | 303 | 307 | 308:
-                where = _line(answer.headers.get("location", "elsewhere"))
+                where = answer.shown(answer.headers.get("location", "elsewhere"))
                 return f"{told}: it sends us to {where}: name that address (OPTIMIZER_GATEWAY__URL)"
         return told
 

@@ -134,6 +134,28 @@ def test_what_is_no_address_is_told_at_once(url: str) -> None:
         HttpClient(url)
 
 
+@pytest.mark.parametrize(
+    "repeats",
+    [
+        answer(302, b"", [f"Location: http://elsewhere/?token={TOKEN}"]),
+        answer(200, f"no JSON, but {TOKEN}".encode()),
+        answer(404, f'{{"message": "nothing for {TOKEN}"}}'.encode()),
+        answer(500, TOKEN.encode()),
+    ],
+)
+def test_no_message_repeats_the_token_that_a_server_repeats(repeats: bytes) -> None:
+    told = ""
+    with Answering(repeats) as server:
+        try:
+            found = HttpClient(server.address, TOKEN).request("GET", "/x")
+            told = found.words()
+            found.json()
+        except (GatewayRefused, GatewayUnreachable) as error:
+            told += str(error)
+    assert "***" in told
+    assert TOKEN not in told
+
+
 def test_a_password_in_an_address_is_not_repeated() -> None:
     with pytest.raises(SettingsInvalid) as told:
         HttpClient("http://user:hunter2@host:80")
