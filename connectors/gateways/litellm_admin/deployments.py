@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 OURS = "llm_optimizer"  # what we write in `model_info` stands under this name
 ANY = "*"  # the model that stands for all others in the settings
 _MAYBE = ("temperature", "top_p", "max_tokens")  # only where somebody wrote them down
+_MOST_WEIGHT = 1e9  # ours are at most 1
 _IF_SET = ("top_k", "presence_penalty", "frequency_penalty")
 
 
@@ -97,13 +98,19 @@ def deployment_of(row: Any) -> Deployment:
             id=str(told["id"]),
             group=str(row["model_name"]),
             model=str(params["model"]),
-            weight=0.0 if told.get("blocked") else float(params.get("weight") or 0.0),
+            weight=0.0 if told.get("blocked") else _weight(params.get("weight")),
             in_database=bool(told.get("db_model")),
             note=note if isinstance(note, dict) and told.get("db_model") else {},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         told = json.dumps(row, default=str)[:200]
         raise GatewayRefused(f"/model/info tells of what is no deployment: {told}") from error
+
+
+def _weight(told: Any) -> float:
+    """Give a weight that can be reckoned with, whatever somebody else made of it."""
+    weight = float(told or 0.0)
+    return min(weight, _MOST_WEIGHT) if weight > 0 else 0.0
 
 
 def id_of(route: str, arm: str) -> str:

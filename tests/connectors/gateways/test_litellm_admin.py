@@ -116,6 +116,14 @@ def change_a_weight(proxy: Reference) -> None:
     next(iter(proxy.rows.values()))["litellm_params"]["weight"] = 1.0
 
 
+def make_a_weight_no_number(proxy: Reference) -> None:
+    next(iter(proxy.rows.values()))["litellm_params"]["weight"] = "NaN"
+
+
+def make_a_weight_boundless(proxy: Reference) -> None:
+    next(iter(proxy.rows.values()))["litellm_params"]["weight"] = "Infinity"
+
+
 def change_a_model(proxy: Reference) -> None:
     next(iter(proxy.rows.values()))["litellm_params"]["model"] = "another"
 
@@ -144,6 +152,8 @@ def move_one(proxy: Reference) -> None:
     ("meddle", "told"),
     [
         (change_a_weight, "somebody else changed the deployment .* the weight 1 in"),
+        (make_a_weight_no_number, "the weight 0 in"),
+        (make_a_weight_boundless, r"the weight 1e\+09 in"),
         (change_a_model, "somebody else changed the deployment .* it is another"),
         (block_the_incumbent, "the weight 0 in"),
         (add_a_deployment, "has the deployment stray of somebody else: name a model group"),
