@@ -46,7 +46,8 @@ def main() -> int:
         "--routes", nargs="+", choices=ROUTES, default=list(ROUTES), help="those that are called"
     )
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):  # also where a shell lets it ignore the latter
+        signal.signal(number, _interrupt)
     try:
         _play(Stage(options.out, options.litellm), options.routes)
     except DemoFailed as failed:

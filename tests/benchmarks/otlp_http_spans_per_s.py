@@ -57,7 +57,7 @@ def run(*, small: bool, data: Path | None) -> Iterable[Figure]:  # noqa: ARG001 
         runs = [_once(bodies, case, count) for _ in range(1 if small else RUNS)]
         cpu_s, wall_s = min(runs)
         spans = count * case.spans
-        yield Figure(case.name, spans / cpu_s, "spans per server CPU-s", "durable, not decoded")
+        yield Figure(case.name, spans / cpu_s, "spans/CPU-s", "of the server; durable, not decoded")
         yield Figure(f"{case.name}_wall", spans / wall_s, "spans/s", f"{CLIENTS} clients beside it")
 
 

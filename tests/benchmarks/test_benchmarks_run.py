@@ -56,7 +56,7 @@ def test_it_runs_and_says_well_formed_figures(
     name: str, runs: dict[str, Future[subprocess.CompletedProcess[str]]]
 ) -> None:
     kept = sorted(RESULTS.glob("*"))
-    done = runs[name].result(timeout=170)
+    done = runs[name].result(timeout=300)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     said = [LINE.fullmatch(line) for line in done.stdout.splitlines()]
