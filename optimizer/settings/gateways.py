@@ -12,6 +12,7 @@ from optimizer.settings.litellm_admin import LiteLLMAdminSettings
 from optimizer.settings.managed_configs import ConfigManagerSettings
 
 DAY_SECS = 86_400
+_ADDRESS = r"""https?://[!"$-.0->A-~]+(/[!"$->@-~]*)?"""  # printable ASCII; no user, no query
 
 
 class GatewayKind(StrEnum):
@@ -82,7 +83,7 @@ class GatewaySettings:
             "Proxies that follow documents and tell what they run, such as [http://host:4000]",
             Names(
                 length=400,
-                pattern=r"https?://[^\s/?#@]+(/[^\s?#]*)?",
+                pattern=_ADDRESS,
                 form="such as http://host:4000",
             ),
         ),
@@ -91,7 +92,7 @@ class GatewaySettings:
         default=None,
         metadata=knob(
             "Where a gateway is that is spoken to over HTTP, such as http://host:8080",
-            Text(pattern=r"https?://[^\s/?#@]+(/[^\s?#]*)?", rule="such as http://host:8080"),
+            Text(pattern=_ADDRESS, rule="such as http://host:8080"),
             null=True,
         ),
     )

@@ -261,8 +261,16 @@ def test_what_is_shown_loads_to_the_same_settings(tmp_path: Path, mapping: dict[
 def without_secrets(mapping: dict[str, Any]) -> dict[str, Any]:
     """Leave out what is never shown, and what needs it."""
     sources = [{**source, "stamps": None} for source in mapping.get("sources", ())]
-    sentinel = {**mapping.get("sentinel", {}), "webhook_key": None}
-    return {**mapping, "stamps": {}, "sentinel": sentinel, "sources": sources}
+    secrets = {
+        "sentinel": ("webhook_key",),
+        "gateway": ("signing_key", "token"),
+        "input": ("otlp_http_token",),
+    }
+    sections = {
+        section: {**mapping.get(section, {}), **dict.fromkeys(names)}
+        for section, names in secrets.items()
+    }
+    return {**mapping, **sections, "stamps": {}, "sources": sources}
 
 
 @pytest.mark.parametrize(
