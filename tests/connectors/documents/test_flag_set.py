@@ -23,20 +23,24 @@ from tests.connectors.documents.test_rendering import FLAGS as SCHEMA
 OTHER = "acme/shop/sum"
 UNITS = [f"conversation-{number}" for number in range(500)]
 STEP = a_document(slots=100)
-NOW = datetime.now(UTC)  # noqa: TID251 - evaluators of flags go by the machine's clock
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
+def now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - evaluators of flags go by the machine's clock
+
+
+@pytest.fixture
+def folder(tmp_path: Path, now: datetime) -> Folder:
     folder = Folder(tmp_path, PAIR.private)
-    folder.publish(STEP, lease=a_lease(STEP, NOW))
+    folder.publish(STEP, lease=a_lease(STEP, now))
     folder.publish(a_document(slots=100, route=OTHER, leased=False))
     return folder
 
 
 @pytest.fixture
-def clocks() -> Clocks:
-    return Clocks(wall_s=(NOW - START).total_seconds())
+def clocks(now: datetime) -> Clocks:
+    return Clocks(wall_s=(now - START).total_seconds())
 
 
 def shares(flags: bytes) -> dict[str, tuple[float, int]]:
@@ -58,13 +62,13 @@ def test_all_routes_act_as_their_documents_say(folder: Folder, clocks: Clocks) -
 
 
 def test_a_step_whose_lease_ends_is_the_incumbents_and_proves_nothing(
-    folder: Folder, clocks: Clocks
+    folder: Folder, clocks: Clocks, now: datetime
 ) -> None:
     flags = FlagSet(folder.path, clocks)
     flags.read()
     clocks.advance(300)
     assert shares(flags.read()) == {ROUTE: (0, 0), OTHER: (0.5, 7)}
-    folder.renew(a_lease(STEP, NOW + timedelta(minutes=4)))
+    folder.renew(a_lease(STEP, now + timedelta(minutes=4)))
     assert shares(flags.read())[ROUTE] == (0.5, 7)
 
 

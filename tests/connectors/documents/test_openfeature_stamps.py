@@ -31,21 +31,25 @@ from tests.connectors.documents.test_client import Clocks
 flagd = pytest.importorskip("openfeature.contrib.provider.flagd", reason="not in this environment")
 
 UNITS = [f"conversation-{number}" for number in range(400)]
-NOW = datetime.now(UTC)  # noqa: TID251 - evaluators of flags go by the machine's clock
 KEY = "the key of all stamps"
 STAMPS = "llm.optimizer."
 
 
 @pytest.fixture
-def clocks() -> Clocks:
-    return Clocks(wall_s=(NOW - START).total_seconds())
+def now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - evaluators of flags go by the machine's clock
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
+def clocks(now: datetime) -> Clocks:
+    return Clocks(wall_s=(now - START).total_seconds())
+
+
+@pytest.fixture
+def folder(tmp_path: Path, now: datetime) -> Folder:
     folder = Folder(tmp_path / "documents")
     step = a_document(slots=50)
-    folder.publish(step, lease=a_lease(step, NOW, secs=3600))
+    folder.publish(step, lease=a_lease(step, now, secs=3600))
     return folder
 
 
@@ -113,16 +117,18 @@ def test_after_its_lease_a_call_proves_nothing(folder: Folder, follow) -> None:
 
 
 def test_stamps_end_with_the_lease_by_the_clock_of_the_application(
-    folder: Folder, clocks: Clocks, follow
+    folder: Folder, clocks: Clocks, follow, now: datetime
 ) -> None:
     details = asked(follow(FlagSet(folder.path, clocks).read()))
-    end = int((NOW + timedelta(hours=1)).timestamp())
+    end = int((now + timedelta(hours=1)).timestamp())
     assert "revision" in stamped(details, "someone", clock=lambda: end - 1)
     assert "revision" not in stamped(details, "someone", clock=lambda: end)
 
 
-def test_what_was_returned_proves_nothing(folder: Folder, clocks: Clocks, follow) -> None:
-    folder.renew(a_lease(a_document(slots=50), NOW, returned=True))
+def test_what_was_returned_proves_nothing(
+    folder: Folder, clocks: Clocks, follow, now: datetime
+) -> None:
+    folder.renew(a_lease(a_document(slots=50), now, returned=True))
     asking = follow(FlagSet(folder.path, clocks).read())
     assert stamped(asked(asking), "someone") == {"route": ROUTE, "arm": OLD.id}
 
