@@ -2,9 +2,10 @@
 
     client = Client("http://optimizer:8320", public_key=..., routes=["acme/shop/answer"])
     choice = client.choose("acme/shop/answer", conversation_id)
-    with tracer.start_as_current_span("chat", attributes=dict(choice.stamps)):
+    with tracer.start_as_current_span("answer", attributes=dict(choice.stamps)):
         openai.chat.completions.create(model=choice.model or MY_MODEL, **choice.parameters, ...)
 
+`connectors.span_stamps` hands the stamps on to spans that an instrumentation begins in there.
 A background thread follows the newest document; choosing never waits, never fails and takes
 microseconds. What cannot be believed (torn, unsigned, older, of another route) changes nothing;
 when a rollout's lease ends, the incumbent serves all.

@@ -6,10 +6,11 @@
     api.set_provider(flags)
     client = api.get_client()
     client.add_hooks([Stamping(routes=[ROUTE])])
-    with tracer.start_as_current_span("chat"):
+    with tracer.start_as_current_span("answer"):
         arm = client.get_object_value(ROUTE, MINE, EvaluationContext(conversation_id))
         openai.chat.completions.create(model=arm["model"], ...)
 
+`connectors.span_stamps` hands the stamps on to spans that an instrumentation begins in there.
 An evaluation tells the arm, and with `flags.json` all else: revision, salt, whose slots are whose,
 and when a lease ends. An evaluation of anything else is left alone.
 """
@@ -78,7 +79,11 @@ class Stamping(Hook):
         context = hook_context.evaluation_context
         cell = context.attributes.get(CELL, "")
         if stamps := self.stamps(details, context.targeting_key, str(cell)):
-            trace.get_current_span().set_attributes(dict(stamps))
+            span = trace.get_current_span()
+            # A blank is no stamp: nothing stays of what the span was stamped with before.
+            told = getattr(span, "attributes", None) or ()
+            blanks = {name: "" for name in told if name.startswith(STAMP)}
+            span.set_attributes({**blanks, **stamps})
 
     def stamps(
         self, details: FlagEvaluationDetails[Any], unit: str | None, cell: str = ""

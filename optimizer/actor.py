@@ -14,7 +14,7 @@ from optimizer.decide.drafting import changes_between
 from optimizer.decide.orders import InForce, obey
 from optimizer.events import Report, nanoseconds
 from optimizer.settings import Autonomy
-from optimizer.starting import may_start, rollout_of, start_of, waiting, what_is_missing
+from optimizer.starting import Missing, may_start, rollout_of, start_of, waiting
 from optimizer.summaries import instant
 
 if TYPE_CHECKING:
@@ -66,7 +66,11 @@ class Actor:
         if isinstance(event.data, Report):
             is_pinned = state.docket.pinned
             acting, said = hear(state.acting, event.data, tick.end_ns, is_pinned=is_pinned)
-            return replace(state, acting=acting), tuple(said)
+            lost = set(acting.gone) - set(state.acting.gone)
+            docket = state.docket
+            if docket.pending and docket.pending.candidate in lost:  # not what was approved
+                docket = replace(docket, approved="")
+            return replace(state, docket=docket, acting=acting), tuple(said)
         at, in_force = instant(tick.end_ns), _in_force(state.acting, tick.route)
         docket, answers = obey(state.docket, event, at, self._settings, in_force)
         return replace(state, docket=docket), answers
@@ -105,16 +109,17 @@ class Actor:
         acting, decision = state.acting, docket.pending
         if decision is None:
             return docket, acting, ()
-        if docket.approved:  # a person knows that its model is back
+        if docket.approved:  # after it was reported gone: a person knows that its model is back
             gone = tuple(arm for arm in acting.gone if arm != decision.candidate)
             acting = replace(acting, gone=gone)
-        start = start_of(acting, decision, self._route(route), state.records)
-        missing = start if isinstance(start, str) else what_is_missing(start, self._settings)
-        if isinstance(start, str) or missing:
-            told = f"{decision.id}: {missing}"
-            is_told = acting.waits == told and not docket.approved
-            waits = () if is_told else (waiting(decision, missing, instant(at_ns)),)
-            return replace(docket, approved=""), replace(acting, waits=told), waits
+        start = start_of(acting, decision, self._route(route), state.records, self._settings)
+        if isinstance(start, Missing):
+            approved = docket.approved if start.comes else ""
+            told = f"{decision.id}: {start.told}"
+            is_told = acting.waits == told and docket.approved == approved
+            wait = waiting(decision, start, instant(at_ns), approved=bool(approved))
+            docket = replace(docket, approved=approved)
+            return docket, replace(acting, waits=told), () if is_told else (wait,)
         rollout, said = rollout_of(start, acting, self._settings, at_ns)
         docket = replace(docket, pending=None, priority=0, approved="")
         excused = {one.rule for one in state.findings.open if one.arm == decision.incumbent}

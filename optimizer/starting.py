@@ -45,6 +45,18 @@ class Start(NamedTuple):
     record: Record
 
 
+class Missing(NamedTuple):
+    """What a start lacks.
+
+    Attributes:
+        told: What it waits for, in plain words.
+        comes: Telemetry brings it as time goes on, so an approval stands until then.
+    """
+
+    told: str
+    comes: bool = False
+
+
 def may_start(docket: Docket, settings: Settings) -> bool:
     """Tell whether the pending decision may be started: approved, or nobody has to be asked."""
     decision = docket.pending
@@ -61,27 +73,32 @@ def start_of(
     decision: OptimizationDecision,
     route: RouteSettings,
     records: Mapping[str, Record],
-) -> Start | str:
-    """Give what a start needs, or what it waits for in plain words."""
+    settings: Settings,
+) -> Start | Missing:
+    """Give what a start needs, or what it lacks."""
     if acting.document is None:
-        return "the route declares no incumbent to go back to (routes[].incumbent)"
+        return Missing("the route declares no incumbent to go back to (routes[].incumbent)")
     incumbent, arms = acting.document.incumbent, {arm.id: arm for arm in route.arms}
+    candidate = arms.get(decision.candidate)
     if decision.incumbent != incumbent:
-        return f"it would change {decision.incumbent}; {incumbent} is in force"
-    candidate, record = arms.get(decision.candidate), records.get(incumbent)
+        return Missing(f"it would change {decision.incumbent}; {incumbent} is in force")
     if candidate is None:
-        return f"{decision.candidate} is not declared any more (routes[].candidates)"
+        return Missing(f"{decision.candidate} is not declared any more (routes[].candidates)")
     if candidate.id in acting.gone:
-        return f"a gateway reported the model of {candidate.id} gone: approve it once it is back"
-    if record is None or record.calls < RECORDED_CALLS or record.latency_p99_ms is None:
-        return f"{incumbent} has not served {RECORDED_CALLS} calls lately to compare with"
+        told = f"a gateway reported the model of {candidate.id} gone: approve it once it is back"
+        return Missing(told)
+    record = records.get(incumbent)
+    unheard = _unheard(decision, record, settings)
+    if record is None or unheard:
+        return Missing(unheard, comes=True)
     return Start(decision, candidate, arm_in(acting.document, incumbent), record)
 
 
-def what_is_missing(start: Start, settings: Settings) -> str:
-    """Say what else a start waits for; `""` for nothing."""
-    needed = _changes_answers(start.decision) and settings.rollout.require_quality
-    if needed and not start.record.scores:
+def _unheard(decision: OptimizationDecision, record: Record | None, settings: Settings) -> str:
+    """Say what telemetry has not told of the arm in force; `""` for nothing."""
+    if record is None or record.calls < RECORDED_CALLS or record.latency_p99_ms is None:
+        return f"{decision.incumbent} has not served {RECORDED_CALLS} calls lately to compare with"
+    if _changes_answers(decision) and settings.rollout.require_quality and not record.scores:
         return (
             "answers may change and no call of this route was scored lately, so it cannot be shown "
             "that quality is kept: send scores, or set rollout.require_quality to false"
@@ -150,11 +167,14 @@ def _tolerated(decision: OptimizationDecision) -> dict[str, float]:
     }
 
 
-def waiting(decision: OptimizationDecision, missing: str, at: datetime) -> Finding:
+def waiting(
+    decision: OptimizationDecision, missing: Missing, at: datetime, *, approved: bool
+) -> Finding:
     """Say what a pending decision waits for before it can be started."""
+    after = " The approval stands: it starts as soon as that has changed." if approved else ""
     return remark(
         (decision.route, decision.candidate, "rollout_waits"),
         at,
         f"Decision {decision.id} cannot be started yet",
-        f"{missing[:1].upper()}{missing[1:]}.",
+        f"{missing.told[:1].upper()}{missing.told[1:]}.{after}",
     )

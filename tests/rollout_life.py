@@ -61,6 +61,7 @@ class Life:
         self.traffic = kind(arms, OLD.id, **traffic)
         self.controller = Controller(settings, PriceList())
         self.state, self.said = RouteState(), list[Any]()
+        self.scores = 0  # of the incumbent, in five minutes
         self.minutes(3)
         self.state = replace(self.state, docket=Docket(pending=pending))
 
@@ -75,7 +76,9 @@ class Life:
             self.take(*self.controller.tick(self.state, tick))
             if tick.end_ns % MINUTE_NS == 0:
                 at = instant(tick.end_ns)
-                self.take(*self.controller.step(self.state, an_observation(at, usual(at))))
+                self.take(
+                    *self.controller.step(self.state, an_observation(at, usual(at, self.scores)))
+                )
         return self.said[before:]
 
     def take(self, state: RouteState, outputs: tuple[Any, ...]) -> None:
@@ -106,7 +109,7 @@ class Life:
         return [one.rule for one in self.of(Finding)]
 
 
-def usual(at: datetime) -> WindowSummary:
+def usual(at: datetime, scores: int) -> WindowSummary:
     """Five minutes of the incumbent as ever."""
     return a_summary(
         arm=OLD.id,
@@ -117,5 +120,5 @@ def usual(at: datetime) -> WindowSummary:
         latency_p50_ms=800.0,
         latency_p95_ms=1545.0,
         latency_p99_ms=2030.0,
-        scores=0,
+        scores=scores,
     )

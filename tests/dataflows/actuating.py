@@ -81,9 +81,11 @@ class Scene:
         return 0
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
+def wait_until(
+    is_so: Callable[[], bool], patience_s: float = PATIENCE_S, pause_s: float = 0.01
+) -> None:
     """Wait for what processes are to bring about."""
-    until = time.monotonic() + PATIENCE_S  # noqa: TID251 - real processes
+    until = time.monotonic() + patience_s  # noqa: TID251 - real processes
     while not is_so():
         assert time.monotonic() < until, "it did not come about"  # noqa: TID251
-        time.sleep(0.01)
+        time.sleep(pause_s)

@@ -8,6 +8,7 @@ from optimizer.controller import Controller
 from optimizer.decisions import DecisionStatus, OptimizationDecision
 from optimizer.documents import SLOTS, Document
 from optimizer.events import OrderAction, ReportOutcome
+from optimizer.findings import Finding
 from optimizer.panes import PANE_NS
 from optimizer.rollouts import Phase, RolloutProgress, VerdictKind
 from optimizer.route_state import RouteState
@@ -143,6 +144,50 @@ def test_an_approval_that_saw_another_revision_starts_nothing():
     life = Life(given(Autonomy.APPROVE))
     life.minutes(10, an_order(OrderAction.APPROVE, decision_id=PENDING.id, revision=7))
     assert (life.shares, life.rules) == ([0], ["order_refused"])
+
+
+def approved() -> Life:
+    """A route whose pending decision is approved, and waits for scores."""
+    life = Life(given(Autonomy.APPROVE, require_quality=True))
+    life.minutes(10, an_order(OrderAction.APPROVE, decision_id=PENDING.id, revision=1))
+    assert life.shares == [0]
+    return life
+
+
+def test_an_approval_stands_until_there_is_something_to_compare_with():
+    life = approved()
+    assert life.rules == ["order_obeyed", "rollout_waits"]  # told once
+    assert life.of(Finding)[-1].detail.endswith("it starts as soon as that has changed.")
+    life.scores = 100
+    life.minutes(2)
+    assert life.shares == [0, 10]
+    assert life.rules == ["order_obeyed", "rollout_waits"]
+
+
+def test_an_approval_that_stands_starts_nothing_on_a_route_that_is_paused():
+    life = approved()
+    life.scores = 100
+    life.minutes(5, an_order(OrderAction.PAUSE, id="order-2"))
+    assert life.shares == [0]
+    life.minutes(2, an_order(OrderAction.RESUME, id="order-3"))
+    assert life.shares == [0, 10]
+
+
+def test_an_approval_ends_when_the_model_is_reported_gone():
+    life = approved()
+    life.scores = 100
+    life.minutes(5, a_report(outcome=ReportOutcome.MODEL_GONE, revision=1, arm=NEW.id))
+    assert life.shares == [0]
+    life.minutes(2, an_order(OrderAction.APPROVE, id="order-2", decision_id=PENDING.id))
+    assert life.shares == [0, 10]
+
+
+def test_an_approval_ends_with_its_decision():
+    life = approved()
+    life.minutes(1, an_order(OrderAction.REJECT, id="order-2", decision_id=PENDING.id))
+    life.scores = 100
+    life.minutes(10)
+    assert life.shares == [0]
 
 
 @pytest.mark.parametrize("action", [OrderAction.ROLL_BACK, OrderAction.STOP])
