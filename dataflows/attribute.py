@@ -84,6 +84,7 @@ def rules_of(settings: Settings) -> AttributionRules:
     told = settings.attribution
     return AttributionRules(
         wait_ns=told.wait_secs * SECOND_NS,
+        span_wait_ns=told.span_wait_secs * SECOND_NS,
         keep_ns=told.keep_secs * SECOND_NS,
         findable=findable(settings),
         scores=told.max_scores,

@@ -26,13 +26,13 @@ from optimizer.attribute.lookup import (
     nothing,
 )
 from optimizer.attribute.owners import (
-    beyond_shares,
     least_of_each,
     owner_of,
     share_of,
     with_own_links,
 )
 from optimizer.attribute.runs import Run, Runs
+from optimizer.attribute.waiting import is_late, next_end, ripens
 from optimizer.judgements import ATTRIBUTION, CALLS, Judged, Seen, join, merged
 from optimizer.panes import FINAL_NS, PANE_NS, Mark, Pane
 
@@ -42,11 +42,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from optimizer.attribute.coverage import Coverage
-    from optimizer.judgements import Rows
 
     Mask = NDArray[np.bool_]
-
-MOST_WAITING = 20_000  # scores that wait for their calls; each is kept with its bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +52,8 @@ class AttributionRules:
 
     Attributes:
         wait_ns: How long a score waits for its call.
+        span_wait_ns: How long it waits for its span or response alone; then calls of its trace
+            will do, if they agree.
         keep_ns: How long calls can be found, and repeats of scores are recognised.
         findable: How many calls of a pane can be found.
         scores: How many scores are remembered.
@@ -62,6 +61,7 @@ class AttributionRules:
     """
 
     wait_ns: int = 900_000_000_000
+    span_wait_ns: int = 60_000_000_000
     keep_ns: int = 86_400_000_000_000
     findable: int = 100
     scores: int = 1_000_000
@@ -143,25 +143,27 @@ class Attribution:
         least_ns = min(self.marks.values())
         if least_ns <= self.watermark_ns:
             return
+        since = self.watermark_ns // PANE_NS  # the panes before it are resolved
         self.watermark_ns = least_ns
         ended = least_ns >= FINAL_NS
         until = (self.latest_ns if ended else least_ns) // PANE_NS
         for pane in sorted(pane for pane in {*self.judged, *self.seen} if pane < until):
-            yield from self._give_up(pane)
+            yield from self._end_waits(since, pane)
             yield from self._resolve(pane, (pane + 1) * PANE_NS)
-        yield from self._give_up(until)
+            since = max(since, pane + 1)
+        yield from self._end_waits(since, until)
         if ended:  # nothing more comes, so nothing waits for it
             yield from self._resolve(until, FINAL_NS)
         yield Mark(ATTRIBUTION, least_ns, self.latest_ns)
 
-    def _give_up(self, until: int) -> Iterator[Pane | Unattributed]:
-        """Resolve the panes before one in which only waiting ends."""
-        while len(self.waiting.rows):
-            oldest_ns = int(self.waiting.rows["count_ns"][0])
-            pane = (oldest_ns + self._rules.wait_ns) // PANE_NS
-            if pane >= until:
+    def _end_waits(self, since: int, until: int) -> Iterator[Pane | Unattributed]:
+        """Resolve the panes from one to another, that one left out, in which only waiting ends."""
+        while since < until:
+            pane = next_end(self.waiting.rows, since, self._rules)
+            if pane is None or pane >= until:
                 return
             yield from self._resolve(pane, (pane + 1) * PANE_NS)
+            since = pane + 1
 
     def _resolve(self, pane: int, given_up_ns: int) -> Iterator[Pane | Unattributed]:
         """Resolve what counts in a pane, and what has waited for its calls."""
@@ -184,11 +186,20 @@ class Attribution:
         for some, runs in ((asking & waits, new), (asking & ~waits, self.calls.runs)):
             if some.any():
                 answers.fill(some, look_up_exactly(asked.take(some), runs, keys))
-        late = self._is_late(judged.rows, answers.keys == UNKNOWN, given_up_ns)
-        last = late & (answers.keys == UNKNOWN) & (judged.rows["trace"] != 0)
-        if last.any():  # its span was never seen: whatever its trace tells
-            answers.fill(last, look_up(asked.take(last), "trace", self.calls.runs, keys))
+        # Once, in a pane that event time tells: the span may be one around the call, never seen.
+        ripe = ripens(judged.rows, pane, self._rules)
+        ripe = self._ask_traces(asked, ripe, answers, keys)
+        answers.keys[ripe & (answers.keys == AMBIGUOUS)] = UNKNOWN  # its span would settle it
+        late = is_late(judged.rows, answers.keys == UNKNOWN, given_up_ns, self._rules)
+        self._ask_traces(asked, late, answers, keys)  # its span was never seen: whatever they tell
         yield from self._settle(pane, judged, answers, keys, late)
+
+    def _ask_traces(self, asked: Question, some: Mask, answers: Answers, keys: Keys) -> Mask:
+        """Look up by their traces those of some scores that nothing was found for; tell which."""
+        asks: Mask = some & (answers.keys == UNKNOWN) & (asked.scores["trace"] != 0)
+        if asks.any():
+            answers.fill(asks, look_up(asked.take(asks), "trace", self.calls.runs, keys))
+        return asks
 
     def _settle(
         self, pane: int, judged: Judged, answers: Answers, keys: Keys, late: Mask
@@ -211,17 +222,6 @@ class Attribution:
             rows = judged.rows[echoed]
             answers.fill(echoed, Answers(keys.codes(judged.keys, rows["key"]), rows["slot"]))
         return answers
-
-    def _is_late(self, scores: Rows, unknown: Mask, given_up_ns: int) -> Mask:
-        """Tell which scores have waited long enough, or are the oldest of too many that wait."""
-        late: Mask = scores["count_ns"] + self._rules.wait_ns < given_up_ns
-        left = np.flatnonzero(unknown & ~late)
-        there = len(np.unique(scores["tenant"][left]))
-        share = share_of(MOST_WAITING, self._rules.tenants, there)
-        late[left[beyond_shares(scores["tenant"][left], share)]] = True
-        left = left[~late[left]]
-        late[left[: max(len(left) - MOST_WAITING, 0)]] = True
-        return late
 
     def _remember(self, pane: int, since_ns: int) -> list[Run]:
         """Let calls be found from now on; give them, and forget those that are too old."""
@@ -289,7 +289,8 @@ _DETAILS = {
     "revisions: name the call's span or response, or echo its route and arm",
     "unresolved_score": "no call that {name} may be about was seen within {wait:.0f} s of it "
     "(attribution.wait_secs), or it was one too many to be found (attribution.max_calls): name a "
-    "span, trace or response that telemetry shows, or echo the call's route and arm",
+    "span, trace or response (responses only with attribution.index: responses) that telemetry "
+    "shows, or echo the call's route and arm",
 }
 
 

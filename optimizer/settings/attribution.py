@@ -52,6 +52,15 @@ class AttributionSettings:
             unit="s",
         ),
     )
+    span_wait_secs: int = field(
+        default=60,
+        metadata=knob(
+            "How long a score waits for the span or response it names before calls of its trace"
+            " will do, if all are of one arm; never longer than wait_secs",
+            Number(least=0, most=86_400, whole=True),
+            unit="s",
+        ),
+    )
     wait_secs: int = field(
         default=900,
         metadata=knob(

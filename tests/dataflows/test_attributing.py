@@ -41,6 +41,21 @@ def calls(second: float, *numbers: int, **attributes: Any) -> Record:
     return record(CALLS, second, RecordKind.OTLP, a_request(*spans))
 
 
+def evaluation(second: float, call: int, span: int) -> Record:
+    """An evaluation of the kind that applications log within the span that is current."""
+    said = {"gen_ai.evaluation.name": "tone", "gen_ai.evaluation.score.label": "kind"}
+    log = {
+        "timeUnixNano": str(int((START_S + second) * SECOND_NS)),
+        "eventName": "gen_ai.evaluation.result",
+        "traceId": f"{call:032x}",
+        "spanId": f"{span:016x}",
+        "attributes": [{"key": key, "value": {"stringValue": each}} for key, each in said.items()],
+    }
+    return record(
+        FEED, second, RecordKind.LOGS, {"resourceLogs": [{"scopeLogs": [{"logRecords": [log]}]}]}
+    )
+
+
 def thumb(second: float, call: int, *, liked: bool = True, name: str = "") -> Record:
     said = {
         "type": "user_feedback",
@@ -177,3 +192,57 @@ def test_a_correction_in_a_later_minute_keeps_every_mean_between_0_and_1() -> No
     again = thumb(95, 1, liked=False, name="f"), thumb(96, 1, liked=False)
     kept = replayed([*first, *again, *beats(200)], settings())
     assert scored(kept) == [("gpt-4o", 1, 1.0), ("gpt-4o", 1, 0.0)]
+
+
+def minutes_scored(kept: Kept) -> list[tuple[float, str, int]]:
+    """Each minute with scores, counted from the start, its arm and how many there are."""
+    return [
+        (one.start.timestamp() - START_S, one.arm.rpartition("-")[0], one.scores)
+        for one in kept.outputs
+        if isinstance(one, WindowSummary) and one.kind is WindowKind.MINUTE and one.scores
+    ]
+
+
+def request_of(second: float, call: int, **attributes: Any) -> Record:
+    """A call of a model within the span of the request that it serves."""
+    request = a_span(call, second + 1) | {"spanId": f"{1000 + call:016x}", "name": "POST /answer"}
+    request |= {"attributes": [{"key": "http.route", "value": {"stringValue": "/answer"}}]}
+    within = a_span(call, second, **attributes) | {"parentSpanId": request["spanId"]}
+    return record(CALLS, second, RecordKind.OTLP, a_request(within, request))
+
+
+JUDGED_WITHIN = [
+    request_of(1, 1),
+    request_of(2, 2, **{"gen_ai.request.model": "gpt-4o-mini"}),
+    evaluation(3, 1, 1001),
+    evaluation(4, 2, 1002),
+    evaluation(5, 1, 1),
+    *beats(70),
+    *beats(200),
+    *beats(1200),
+]
+
+
+@pytest.mark.parametrize("stop", range(4, 9))
+def test_a_stop_while_scores_wait_for_their_spans_changes_nothing(
+    stop: int, tmp_path: Path
+) -> None:
+    made, kept = settings(recovery={"interval_secs": 0}), Kept()
+    for records, breaks in ((JUDGED_WITHIN[:stop], True), (JUDGED_WITHIN, False)):
+        reader = BreakingReader(records, breaks=breaks)
+        run(RecordingSource(reader, [CALLS, FEED], batch=1), made, kept, tmp_path)
+    unbroken = replayed(JUDGED_WITHIN, made)
+    assert minutes_scored(kept) == minutes_scored(unbroken)
+    assert kept.ledgers() == unbroken.ledgers()
+
+
+@pytest.mark.parametrize("batch", [1, 64])
+@pytest.mark.parametrize(("wait_s", "minute"), [(60, 60), (900, 900)])
+def test_evaluations_within_the_span_around_a_call_count_a_minute_later(
+    wait_s: int, minute: int, batch: int
+) -> None:
+    made = settings(attribution={"span_wait_secs": wait_s})
+    once = [(0, "gpt-4o", 1), (minute, "gpt-4o", 1), (minute, "gpt-4o-mini", 1)]
+    assert minutes_scored(replayed(JUDGED_WITHIN, made, batch=batch)) == once
+    apart = [one for name in (FEED, CALLS) for one in JUDGED_WITHIN if one.partition == name]
+    assert minutes_scored(replayed(apart, made, batch=batch)) == once

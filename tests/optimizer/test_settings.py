@@ -91,7 +91,7 @@ stamps: {check: "off", unsigned_autonomy: guard, key: null}
 limits: {routes: 1000, arms: 64}
 sentinel: {expiry_secs: 900, webhook_key: null}
 attribution: {index: traces, max_calls: 1000000, max_scores: 1000000, keep_secs: 86400,
-  wait_secs: 900}
+  span_wait_secs: 60, wait_secs: 900}
 scores: []
 routes: []
 sources: []

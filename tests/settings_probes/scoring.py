@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 KEY = ("t/s/r", "b", 3, "")
 CALLS = [call(1, trace, trace) for trace in range(1, 31)]
 EARLY = (score(1, trace=1), beat(20), call(45), beat(200))
+WRAPPED = (call(1), score(5, trace=1, span=9), beat(40))
 LATE = (call(1), beat(500), score(501, trace=1), beat(2000))
 TWICE = [
     step
@@ -103,6 +104,7 @@ PROBES = (
     ),
     Probe("attribution.index", ("none", "traces"), partial(counted, "scores", SHOWN), (0, 1)),
     Probe("attribution.wait_secs", (900, 10), partial(counted, "scores", EARLY), (1, 0)),
+    Probe("attribution.span_wait_secs", (20, 60), partial(counted, "scores", WRAPPED), (1, 0)),
     Probe("attribution.keep_secs", (600, 300), partial(counted, "scores", LATE), (1, 0)),
     Probe(
         "attribution.max_calls",

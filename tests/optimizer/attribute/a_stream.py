@@ -12,7 +12,7 @@ from connectors.vaults.memory import MemoryVault
 from optimizer.attribute import state
 from optimizer.attribute.attribution import Attribution, AttributionRules, Unattributed
 from optimizer.events import Call
-from optimizer.judgements import ATTRIBUTION, Judge, Judgement, Key
+from optimizer.judgements import ATTRIBUTION, Judge, Judged, Judgement, Key
 from optimizer.observe import state as partition_state
 from optimizer.observe.columns import Record, RecordKind, from_calls
 from optimizer.observe.partition import Partition
@@ -23,8 +23,15 @@ from optimizer.pieces import Pieces
 SECOND = 1_000_000_000
 START = 1_800_000_000 * SECOND
 FINDABLE = 100
-RULES = AttributionRules(wait_ns=60 * SECOND, keep_ns=600 * SECOND, findable=FINDABLE, scores=1000)
+RULES = AttributionRules(
+    wait_ns=60 * SECOND,
+    span_wait_ns=30 * SECOND,
+    keep_ns=600 * SECOND,
+    findable=FINDABLE,
+    scores=1000,
+)
 FEED = "feed"
+NAMES = ("calls", FEED, "more")  # partitions
 
 Step = Callable[[Partition], Any]
 
@@ -157,6 +164,29 @@ def items_of(
         observed = step(partition)
         items += [*observed.scoring, *([observed.mark] if observed.mark else [])]
     return items
+
+
+def merged(streams: dict[str, list[Any]], order: Sequence[int]) -> list[Any]:
+    """Merge the items of partitions, each in its order, as `order` says."""
+    left = {name: list(items) for name, items in streams.items()}
+    out: list[Any] = []
+    for pick in order:
+        some = [name for name in NAMES if left[name]]
+        if some:
+            out.append(left[some[pick % len(some)]].pop(0))
+    return [*out, *(item for name in NAMES for item in left[name])]
+
+
+def split_up(items: list[Any], sizes: int) -> list[Any]:
+    """Hand judgements over a few at a time."""
+    out: list[Any] = []
+    for item in items:
+        if isinstance(item, Judged):
+            rows = range(0, len(item.rows), sizes)
+            out += [item.take(slice(at, at + sizes)) for at in rows]
+        else:
+            out.append(item)
+    return out
 
 
 def attributed(

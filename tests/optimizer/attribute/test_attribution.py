@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from optimizer.attribute.attribution import MOST_WAITING, Attribution
+from optimizer.attribute.attribution import Attribution
 from optimizer.attribute.coverage import Scored
+from optimizer.attribute.waiting import MOST_WAITING
 from optimizer.judgements import Judge
 from optimizer.panes import AT, FINAL_NS
 from tests.optimizer.attribute.a_stream import (
@@ -60,6 +61,7 @@ def test_a_score_whose_call_comes_too_late_is_set_aside_with_its_bytes() -> None
     (letter,) = said.dead
     assert (letter.reason, letter.body, letter.offset) == ("unresolved_score", b"score", 7)
     assert "attribution.wait_secs" in letter.detail
+    assert "attribution.index: responses" in letter.detail
 
 
 def test_a_score_told_hours_late_counts_at_the_watermark_and_opens_no_window() -> None:
@@ -104,10 +106,41 @@ def test_a_score_of_a_trace_whose_calls_agree_counts_for_the_last_of_them() -> N
     assert pane.slots.tolist() == [[0, 4]]
 
 
-def test_a_score_of_a_span_never_seen_falls_back_to_its_trace_when_it_has_waited() -> None:
+@pytest.mark.parametrize("link", ["span", "response"])
+def test_a_score_of_a_span_never_seen_counts_as_its_trace_says_when_it_has_waited_for_it(
+    link: str,
+) -> None:
+    steps = call(5, 1, 1), score(31, 0.5, trace=1, **{link: 99})
+    assert told(*steps, beat(60)).sums() == []
+    assert told(*steps, beat(70)).sums() == [(60, "a", 1, 0.5)]
+
+
+@pytest.mark.parametrize(("span_wait_s", "counted_s"), [(0, 30), (60, 90), (1000, 90)])
+def test_a_score_waits_for_its_span_as_long_as_rules_say_but_no_longer_than_for_its_call(
+    span_wait_s: int, counted_s: int
+) -> None:
+    rules = replace(RULES, span_wait_ns=span_wait_s * SECOND)
     steps = call(5, 1, 1), score(31, 0.5, trace=1, span=99)
-    assert told(*steps, beat(80)).sums() == []
-    assert told(*steps, beat(120)).sums() == [(90, "a", 1, 0.5)]
+    assert told(*steps, beat(counted_s), rules=rules).sums() == []
+    assert told(*steps, beat(counted_s + 10), rules=rules).sums() == [(counted_s, "a", 1, 0.5)]
+
+
+def test_a_score_whose_span_comes_in_time_counts_for_it_and_not_for_its_trace() -> None:
+    said = told(call(5, 1, 1), score(31, trace=1, span=2), beat(50), call(55, 1, 2, "b"), beat(120))
+    assert said.sums() == [(50, "b", 1, 1.0)]
+
+
+def test_a_score_whose_trace_disagrees_waits_on_for_its_span() -> None:
+    steps = call(5, 1, 1, "a"), call(6, 1, 2, "b"), score(31, trace=1, span=3), beat(75)
+    assert told(*steps, call(81, 1, 3, "b"), beat(120)).sums() == [(80, "b", 1, 1.0)]
+    assert (told(*steps).dead, told(*steps, beat(120)).reasons()) == ([], ["ambiguous_score"])
+
+
+def test_a_score_whose_trace_has_no_call_yet_waits_on_for_its_span() -> None:
+    steps = score(31, trace=1, span=3), beat(75), call(76, 1, 1), beat(90)
+    assert told(*steps).sums() == []
+    assert told(*steps, beat(120)).sums() == [(90, "a", 1, 1.0)]
+    assert told(*steps, call(91, 1, 3, "b"), beat(120)).sums() == [(90, "b", 1, 1.0)]
 
 
 def test_a_score_finds_no_call_of_another_tenant() -> None:
@@ -220,6 +253,14 @@ def test_scores_that_are_found_push_none_out_that_wait() -> None:
     said = told(score(1, 0.5, trace=1, identity=1), *found, beat(20), call(45), beat(60))
     assert said.dead == []
     assert said.counts["scores"] == MOST_WAITING + 1
+
+
+def test_scores_that_count_as_their_trace_says_push_none_out_that_wait() -> None:
+    rules = replace(RULES, span_wait_ns=0)
+    found = [score(12, identity=n, trace=1, span=9) for n in range(2, MOST_WAITING + 2)]
+    said = told(call(1), score(2, trace=5, identity=1), *found, beat(30), rules=rules)
+    assert said.dead == []
+    assert said.counts["scores"] == MOST_WAITING
 
 
 def test_of_more_scores_than_may_wait_the_oldest_are_set_aside() -> None:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 from hypothesis import given, settings, strategies as st
 
 from optimizer.attribute.attribution import Attribution
-from optimizer.judgements import Judged
 from tests.optimizer.attribute.a_stream import (
+    NAMES,
     RULES,
+    SECOND,
     Step,
     attributed,
     beat,
     call,
     end,
     items_of,
+    merged,
     score,
+    split_up,
 )
 
-NAMES = ("calls", "feed", "more")
 SECONDS = st.integers(0, 200)
 LINKS = st.integers(0, 4)
 CALLS = st.builds(
@@ -46,30 +47,8 @@ SCORES = st.builds(
     slot=st.integers(-1, 2),
 )
 BEATS = st.builds(beat, SECONDS)
+WAITS = st.sampled_from([0, 30, 60])  # seconds that a score waits for its span
 STEPS = st.lists(st.one_of(CALLS, SCORES, SCORES, BEATS), max_size=12)
-
-
-def merged(streams: dict[str, list[Any]], order: Sequence[int]) -> list[Any]:
-    """Merge the items of partitions, each in its order, as `order` says."""
-    left = {name: list(items) for name, items in streams.items()}
-    out: list[Any] = []
-    for pick in order:
-        some = [name for name in NAMES if left[name]]
-        if some:
-            out.append(left[some[pick % len(some)]].pop(0))
-    return [*out, *(item for name in NAMES for item in left[name])]
-
-
-def split_up(items: list[Any], sizes: int) -> list[Any]:
-    """Hand judgements over a few at a time."""
-    out: list[Any] = []
-    for item in items:
-        if isinstance(item, Judged):
-            rows = range(0, len(item.rows), sizes)
-            out += [item.take(slice(at, at + sizes)) for at in rows]
-        else:
-            out.append(item)
-    return out
 
 
 @given(
@@ -77,18 +56,20 @@ def split_up(items: list[Any], sizes: int) -> list[Any]:
     st.lists(st.integers(0, 2), max_size=60),
     st.sets(st.integers(0, 40), max_size=4),
     st.integers(1, 3),
+    WAITS,
 )
 @settings(deadline=None, max_examples=150)
 def test_neither_interleaving_nor_batches_nor_crashes_change_what_is_said(
-    steps: dict[str, list[Step]], order: list[int], crashes: set[int], sizes: int
+    steps: dict[str, list[Step]], order: list[int], crashes: set[int], sizes: int, wait_s: int
 ) -> None:
+    rules = replace(RULES, span_wait_ns=wait_s * SECOND)
     whole = {name: items_of(name, [*mine, end()]) for name, mine in steps.items()}
     broken = {
         name: split_up(items_of(name, [*mine, end()], sorted(crashes)), sizes)
         for name, mine in steps.items()
     }
-    one = attributed(merged(whole, ()), NAMES)
-    other = attributed(merged(broken, order), NAMES, resume_at=sorted(crashes))
+    one = attributed(merged(whole, ()), NAMES, rules)
+    other = attributed(merged(broken, order), NAMES, rules, resume_at=sorted(crashes))
     assert one.plain() == other.plain()
     assert [mark.watermark_ns for mark in one.marks][-1:] == [
         mark.watermark_ns for mark in other.marks
