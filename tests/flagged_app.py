@@ -6,7 +6,6 @@ and OTLP's exporter over HTTP.
 
 from __future__ import annotations
 
-import itertools
 import json
 import threading
 import time
@@ -53,7 +52,7 @@ class Models:
     """
 
     def __init__(self, latency_s: Mapping[str, float]) -> None:
-        random, numbers = Random(5), itertools.count()
+        random = Random(5)
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -61,7 +60,7 @@ class Models:
             def do_POST(self) -> None:
                 asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 time.sleep(latency_s[asked["model"]] * random.lognormvariate(0, 0.3))
-                content = json.dumps(_completion(asked["model"], next(numbers))).encode()
+                content = json.dumps(_completion(asked["model"])).encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(content)))
@@ -81,10 +80,10 @@ class Models:
         self._server.server_close()
 
 
-def _completion(model: str, number: int) -> dict[str, Any]:
+def _completion(model: str) -> dict[str, Any]:
     message = {"role": "assistant", "content": "Yes."}
     return {
-        "id": f"chatcmpl-{number}",
+        "id": "chatcmpl-1",
         "object": "chat.completion",
         "created": 1,
         "model": model,
@@ -189,7 +188,7 @@ class App:
                 arm = self._asking.get_object_value(route, mine, EvaluationContext(conversation))
                 self.calls.append(Call(route, conversation, arm["model"]))
             question = {"role": "user", "content": "Is it here?"}
-            answer = self._openai.chat.completions.create(model=arm["model"], messages=[question])
+            self._openai.chat.completions.create(model=arm["model"], messages=[question])
             rating = min(max(self._random.gauss(0.85, 0.08), 0), 1)
             self._logging.get_logger("shop").emit(
                 LogRecord(
@@ -197,7 +196,6 @@ class App:
                     attributes={
                         "gen_ai.evaluation.name": "helpfulness",
                         "gen_ai.evaluation.score.value": rating,
-                        "gen_ai.response.id": answer.id,
                     },
                 )
             )

@@ -22,7 +22,8 @@ PROPOSED_S, ENDED_S = 180, 480
 FOLLOWED_S = 2  # the provider looks at its file twice a second
 SUPPORT, SEARCH = "acme/shop/support", "acme/shop/search"
 LATENCY_S = {"gpt-4o": 0.2, "gpt-4.1-mini": 0.2, "gpt-4.1": 0.2, "o4-mini": 0.4}
-ASKING = {"autonomy": "approve", "attribution": {"index": "responses"}}
+# People rate within the span around the call, which is no call's own.
+ASKING = {"autonomy": "approve", "attribution": {"span_wait_secs": 5}}
 
 
 def settings(stage: Stage) -> None:
