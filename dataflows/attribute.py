@@ -9,6 +9,7 @@ from bytewax.operators import KeyedStream, StatefulBatchLogic
 
 from optimizer.attribute import state
 from optimizer.attribute.attribution import AttributionRules, Unattributed
+from optimizer.attribute.findable import RECENT_NS, Room
 from optimizer.judgements import ATTRIBUTION
 from optimizer.observe.columns import DeadLetter, RecordKind
 from optimizer.observe.observer import EDGE, Ledger
@@ -86,15 +87,20 @@ def rules_of(settings: Settings) -> AttributionRules:
         wait_ns=told.wait_secs * SECOND_NS,
         span_wait_ns=told.span_wait_secs * SECOND_NS,
         keep_ns=told.keep_secs * SECOND_NS,
-        findable=findable(settings),
+        room=room_of(settings),
         scores=told.max_scores,
         tenants=len({settings.input.tenant, *(source.tenant for source in settings.sources)}),
     )
 
 
-def findable(settings: Settings) -> int:
-    """Give how many calls of a pane can be found: as many in every pane that is kept."""
+def room_of(settings: Settings) -> Room:
+    """Give how many calls of a pane can be found: half of all while recent, half for long."""
     told = settings.attribution
     if told.index is LinkIndex.NONE:
-        return 0
-    return max(told.max_calls * PANE_NS // (told.keep_secs * SECOND_NS), 1)
+        return Room(0, 0)
+    keep_ns = told.keep_secs * SECOND_NS
+
+    def of_a_pane(length_ns: int) -> int:
+        return max(told.max_calls * PANE_NS // (2 * length_ns), 1)
+
+    return Room(of_a_pane(min(keep_ns, RECENT_NS)), of_a_pane(keep_ns))

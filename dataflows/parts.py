@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from connectors.decoding import RecordDecoder
 from connectors.prices import open_prices
-from dataflows.attribute import findable, rules_of as attribution_rules_of
+from dataflows.attribute import room_of, rules_of as attribution_rules_of
 from optimizer.attribute.attribution import Attribution
 from optimizer.controller import Controller
 from optimizer.inbox import Directory
@@ -76,7 +76,7 @@ def rules_of(settings: Settings) -> StreamRules:
         disorder_ns=round(stream.allowed_disorder_secs * SECOND_NS),
         skew_ns=round(stream.max_skew_secs * SECOND_NS),
         dedupe_ns=round(stream.dedupe_secs * SECOND_NS),
-        findable=findable(settings),
+        findable=room_of(settings).recent,
         alert_ns=round(settings.sentinel.expiry_secs * SECOND_NS),
         keys=limits_of(settings),
     )

@@ -15,6 +15,7 @@ import numpy as np
 
 from optimizer.attribute.counting import Memory, pane_of
 from optimizer.attribute.coverage import Covered
+from optimizer.attribute.findable import Findable
 from optimizer.attribute.lookup import (
     AMBIGUOUS,
     UNKNOWN,
@@ -25,15 +26,9 @@ from optimizer.attribute.lookup import (
     look_up_exactly,
     nothing,
 )
-from optimizer.attribute.owners import (
-    least_of_each,
-    owner_of,
-    share_of,
-    with_own_links,
-)
-from optimizer.attribute.runs import Run, Runs
+from optimizer.attribute.owners import with_own_links
 from optimizer.attribute.waiting import is_late, next_end, ripens
-from optimizer.judgements import ATTRIBUTION, CALLS, Judged, Seen, join, merged
+from optimizer.judgements import ATTRIBUTION, Judged, Seen, join
 from optimizer.panes import FINAL_NS, PANE_NS, Mark, Pane
 
 if TYPE_CHECKING:
@@ -42,6 +37,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from optimizer.attribute.coverage import Coverage
+    from optimizer.attribute.findable import Room
+    from optimizer.attribute.runs import Run
 
     Mask = NDArray[np.bool_]
 
@@ -51,19 +48,19 @@ class AttributionRules:
     """How far scores and calls may be apart, and how many are remembered.
 
     Attributes:
+        room: How many calls of a pane can be found.
         wait_ns: How long a score waits for its call.
         span_wait_ns: How long it waits for its span or response alone; then calls of its trace
             will do, if they agree.
         keep_ns: How long calls can be found, and repeats of scores are recognised.
-        findable: How many calls of a pane can be found.
         scores: How many scores are remembered.
         tenants: How many tenants the sources have; each has its share of the room.
     """
 
+    room: Room
     wait_ns: int = 900_000_000_000
     span_wait_ns: int = 60_000_000_000
     keep_ns: int = 86_400_000_000_000
-    findable: int = 100
     scores: int = 1_000_000
     tenants: int = 1
 
@@ -111,7 +108,7 @@ class Attribution:
         self.latest_ns = -1
         self.counts: Counter[str] = Counter()
         self.covered = Covered()
-        self.calls = Runs(CALLS)
+        self.calls = Findable(rules.room, rules.tenants)
         self.memory = Memory(rules.scores)
         self.judged: dict[int, list[Judged]] = {}
         self.seen: dict[int, list[Seen]] = {}
@@ -183,7 +180,7 @@ class Attribution:
         answers = self._echoed(judged, keys)
         asking = answers.keys == UNKNOWN
         waits = np.arange(len(asking)) < waited  # and was looked up in all runs but the new ones
-        for some, runs in ((asking & waits, new), (asking & ~waits, self.calls.runs)):
+        for some, runs in ((asking & waits, new), (asking & ~waits, self.calls.runs())):
             if some.any():
                 answers.fill(some, look_up_exactly(asked.take(some), runs, keys))
         # Once, in a pane that event time tells: the span may be one around the call, never seen.
@@ -198,7 +195,7 @@ class Attribution:
         """Look up by their traces those of some scores that nothing was found for; tell which."""
         asks: Mask = some & (answers.keys == UNKNOWN) & (asked.scores["trace"] != 0)
         if asks.any():
-            answers.fill(asks, look_up(asked.take(asks), "trace", self.calls.runs, keys))
+            answers.fill(asks, look_up(asked.take(asks), "trace", self.calls.runs(), keys))
         return asks
 
     def _settle(
@@ -225,27 +222,16 @@ class Attribution:
 
     def _remember(self, pane: int, since_ns: int) -> list[Run]:
         """Let calls be found from now on; give them, and forget those that are too old."""
-        self.calls.forget(since_ns)
+        self.calls.forget(pane, since_ns)
         self.counts["forgotten_scores"] += self.memory.forget(since_ns)
         seen = sorted(self.seen.pop(pane, []), key=lambda one: one.partition)
         for one in seen:
             self.covered.see(pane, one.calls)
-        offered = sum(len(one.rows) for one in seen)
-        if not offered:
-            return []
-        keys, places = merged([(one.keys, one.rows["key"]) for one in seen])
-        rows = np.concatenate([one.rows for one in seen])
-        rows["key"] = places
-        names = [owner_of(key) for key in keys]
-        owners, codes = np.unique(names, return_inverse=True)
-        most = self._rules.findable
-        share = share_of(most, self._rules.tenants, len(owners))
-        rows = least_of_each(rows, codes[rows["key"]], share, most)
-        run = Run(with_own_links(rows, owners.tolist(), codes[rows["key"]]), keys, pane)
-        self.counts["findable"] += len(run.rows)
-        self.counts["unfindable"] += offered - len(run.rows)
-        self.calls.add(run)
-        return [run]
+        new = self.calls.add(pane, seen)
+        found = sum(len(run.rows) for run in new)
+        self.counts["findable"] += found
+        self.counts["unfindable"] += sum(len(one.rows) for one in seen) - found
+        return new
 
     @staticmethod
     def _tenants(judged: Judged, keys: Keys) -> NDArray[np.int64]:

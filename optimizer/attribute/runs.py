@@ -96,12 +96,21 @@ class Runs:
         dtype: What a row is.
         runs: Those it begins with.
         unique: A field of which only the last row of each value matters; `""` for none.
+        merges: Runs are merged as they age; else each is forgotten with its pane.
     """
 
-    def __init__(self, dtype: np.dtype[Any], runs: Iterable[Run] = (), unique: str = "") -> None:
+    def __init__(
+        self,
+        dtype: np.dtype[Any],
+        runs: Iterable[Run] = (),
+        unique: str = "",
+        *,
+        merges: bool = True,
+    ) -> None:
         self.dtype = dtype
         self.runs = list(runs)
         self._unique = unique
+        self._merges = merges
 
     def __len__(self) -> int:
         return sum(len(run.rows) for run in self.runs)
@@ -109,7 +118,11 @@ class Runs:
     def add(self, run: Run) -> None:
         """Add the rows of a later pane."""
         self.runs.append(run)
-        while len(self.runs) >= _TOGETHER and self.runs[-_TOGETHER].level == self.runs[-1].level:
+        while (
+            self._merges
+            and len(self.runs) >= _TOGETHER
+            and self.runs[-_TOGETHER].level == self.runs[-1].level
+        ):
             if self.runs[-1].level == _TOP:
                 return
             self.runs[-_TOGETHER:] = [self._merged(self.runs[-_TOGETHER:])]

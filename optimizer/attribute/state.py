@@ -21,9 +21,10 @@ VERSION = 1
 
 def dump(attribution: Attribution, pieces: Pieces) -> bytes:
     """Write the state."""
-    calls = attribution.calls.dump(pieces)
+    calls = attribution.calls.lasting.dump(pieces)
+    recent = attribution.calls.recent.dump(pieces)
     scores = attribution.memory.runs.dump(pieces)
-    pieces.settle({*calls, *scores})
+    pieces.settle({*calls, *recent, *scores})
     state = {
         "version": VERSION,
         "marks": attribution.marks,
@@ -32,6 +33,7 @@ def dump(attribution: Attribution, pieces: Pieces) -> bytes:
         "counts": dict(attribution.counts),
         "covered": attribution.covered.dump(),
         "calls": calls,
+        "recent": recent,
         "scores": scores,
         "judged": {pane: [_told(one) for one in some] for pane, some in attribution.judged.items()},
         "seen": {pane: [_shown(one) for one in some] for pane, some in attribution.seen.items()},
@@ -58,7 +60,8 @@ def load(attribution: Attribution, state: bytes, pieces: Pieces) -> None:
     attribution.latest_ns = content["latest_ns"]
     attribution.counts = Counter(content["counts"])
     attribution.covered = Covered.load(content["covered"])
-    attribution.calls.load(content["calls"], pieces)
+    attribution.calls.lasting.load(content["calls"], pieces)
+    attribution.calls.recent.load(content.get("recent", ()), pieces)
     attribution.memory.runs.load(content["scores"], pieces)
     attribution.judged = {p: [_judged(*one) for one in s] for p, s in content["judged"].items()}
     attribution.seen = {p: [_seen(*one) for one in s] for p, s in content["seen"].items()}

@@ -33,7 +33,8 @@ class AttributionSettings:
     max_calls: int = field(
         default=1_000_000,
         metadata=knob(
-            "Most calls that can be found, spread evenly over keep_secs; chosen by trace",
+            "Most calls that can be found: half of them of the last 15 minutes, half spread"
+            " evenly over keep_secs; chosen by trace",
             Number(least=1, most=20_000_000, whole=True),
         ),
     )

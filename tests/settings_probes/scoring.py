@@ -108,7 +108,7 @@ PROBES = (
     Probe("attribution.keep_secs", (600, 300), partial(counted, "scores", LATE), (1, 0)),
     Probe(
         "attribution.max_calls",
-        (12, 500),
+        (24, 500),
         partial(counted, "findable", [*CALLS, beat(20)]),
         (2, 30),
         {"attribution": {"keep_secs": 60}},

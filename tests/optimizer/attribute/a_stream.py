@@ -11,6 +11,7 @@ import numpy as np
 from connectors.vaults.memory import MemoryVault
 from optimizer.attribute import state
 from optimizer.attribute.attribution import Attribution, AttributionRules, Unattributed
+from optimizer.attribute.findable import Room
 from optimizer.events import Call
 from optimizer.judgements import ATTRIBUTION, Judge, Judged, Judgement, Key
 from optimizer.observe import state as partition_state
@@ -27,7 +28,7 @@ RULES = AttributionRules(
     wait_ns=60 * SECOND,
     span_wait_ns=30 * SECOND,
     keep_ns=600 * SECOND,
-    findable=FINDABLE,
+    room=Room(recent=FINDABLE, lasting=2),
     scores=1000,
 )
 FEED = "feed"

@@ -8,6 +8,7 @@ import pytest
 
 from optimizer.attribute.attribution import Attribution
 from optimizer.attribute.coverage import Scored
+from optimizer.attribute.findable import Room
 from optimizer.attribute.waiting import MOST_WAITING
 from optimizer.judgements import Judge
 from optimizer.panes import AT, FINAL_NS
@@ -163,7 +164,7 @@ def test_calls_are_found_as_long_as_they_are_kept() -> None:
 
 
 def test_of_more_calls_than_there_is_room_for_whole_traces_are_kept() -> None:
-    rules = replace(RULES, findable=5)
+    rules = replace(RULES, room=Room(recent=5, lasting=5))
     calls = [call(5, trace, span) for trace in range(1, 31) for span in (2 * trace, 2 * trace + 1)]
     scores = [score(31, identity=trace, trace=trace) for trace in range(1, 31)]
     said = told(*calls, *scores, beat(500), rules=rules)
@@ -171,6 +172,21 @@ def test_of_more_calls_than_there_is_room_for_whole_traces_are_kept() -> None:
     assert said.counts["unfindable"] == 55
     assert said.counts["scores"] == 3
     assert said.reasons() == ["unresolved_score"] * 27
+
+
+@pytest.mark.parametrize(
+    ("at_s", "found"),
+    [(31, 12), (905, 12), (910, 4), (3000, 4)],
+    ids=["soon", "recent", "over", "long"],
+)
+def test_of_calls_that_are_not_recent_as_many_are_found_as_may_last(at_s: int, found: int) -> None:
+    rules = replace(RULES, keep_ns=3600 * SECOND, room=Room(recent=12, lasting=4))
+    calls = [call(5, trace, trace) for trace in range(1, 31)]
+    scores = [score(at_s, identity=trace, trace=trace) for trace in range(1, 31)]
+    said = told(*calls, beat(at_s), *scores, beat(at_s + 500), rules=rules)
+    assert said.counts["findable"] == 12
+    assert said.counts["scores"] == found
+    assert said.reasons() == ["unresolved_score"] * (30 - found)
 
 
 def test_scores_beyond_those_remembered_are_forgotten_the_oldest_first() -> None:
