@@ -99,7 +99,7 @@ class Vault(Protocol):
 
 
 class Capabilities(NamedTuple):
-    """What a gateway can do; what it cannot is told, never guessed.
+    """What a gateway can do: no more than it says.
 
     Attributes:
         name: What it is called in reports.
@@ -115,12 +115,12 @@ class Capabilities(NamedTuple):
 
     name: str
     units: frozenset[Unit]
-    stamps_slots: bool
-    stamps_revision: bool
-    atomic: bool
-    leases: bool
-    tells_replicas: bool
-    compares: bool
+    stamps_slots: bool = False
+    stamps_revision: bool = False
+    atomic: bool = False
+    leases: bool = False
+    tells_replicas: bool = False
+    compares: bool = False
 
 
 class Write(NamedTuple):

@@ -59,11 +59,7 @@ class ConfigurationsGateway(RemoteGateway):
         return Capabilities(
             name="configurations",
             units=frozenset({Unit.CALL}),
-            stamps_slots=False,
-            stamps_revision=False,
             atomic=True,
-            leases=False,
-            tells_replicas=False,
             compares=bool(_tag(self._client.request("GET", _BASE))),
         )
 

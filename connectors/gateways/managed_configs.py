@@ -59,16 +59,7 @@ class ManagedConfigsGateway(RemoteGateway):
 
     def capabilities(self) -> Capabilities:
         """Tell what it can do: it keeps values, and knows nothing of those that follow them."""
-        return Capabilities(
-            name="config_manager",
-            units=frozenset(Unit),
-            stamps_slots=False,
-            stamps_revision=False,
-            atomic=True,
-            leases=False,
-            tells_replicas=False,
-            compares=False,
-        )
+        return Capabilities(name="config_manager", units=frozenset(Unit), atomic=True)
 
     def routes(self) -> Collection[str]:
         """Name the routes among the namespace's keys."""

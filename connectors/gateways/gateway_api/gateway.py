@@ -58,11 +58,8 @@ class GatewayApiGateway:
         return Capabilities(
             name="gateway_api",
             units=frozenset({Unit.CALL}),
-            stamps_slots=False,
             stamps_revision=True,
             atomic=True,
-            leases=False,
-            tells_replicas=False,
             compares=True,
         )
 

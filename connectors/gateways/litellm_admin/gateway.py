@@ -56,12 +56,8 @@ class LiteLLMAdmin:
         return Capabilities(
             name="litellm_admin",
             units=frozenset({Unit.CALL}),
-            stamps_slots=False,
             stamps_revision=self._stamped,
             atomic=not self._stamped,
-            leases=False,
-            tells_replicas=False,
-            compares=False,
         )
 
     def routes(self) -> Collection[str]:
