@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from connectors.gateways.conflicts import conflict
 from connectors.gateways.held import Held, content_of, foreign, held_in
 from connectors.gateways.http import path_of
-from connectors.gateways.remote import Place, RemoteGateway, conflict, mapping_in, unfit
+from connectors.gateways.remote import Place, RemoteGateway, mapping_in, unfit
 from connectors.gateways.service_names import name_of, route_of
 from optimizer.documents import SLOTS, Unit
 from optimizer.errors import GatewayRefused
@@ -124,7 +125,7 @@ class ConfigurationsGateway(RemoteGateway):
         headers = {"If-Match": place.tag} if place.tag else {}
         answer = self._client.request("DELETE", _path(route), headers=headers)
         if not _is_done(answer):
-            raise conflict(route, self._look(route), place.revision)
+            raise conflict(route, self._look(route).acting, place.revision)
 
     def _body(self, held: Held, ours: str) -> dict[str, Any]:
         document = held.document

@@ -11,6 +11,7 @@ from connectors.documents.leases import Lease
 from connectors.documents.parsing import Opened
 from connectors.documents.proofs import digest_of
 from connectors.documents.rendering import body_of
+from connectors.gateways.conflicts import conflict
 from connectors.gateways.replicas import Replicas
 from connectors.journal import note
 from connectors.mixes import mix_of, reverted
@@ -140,9 +141,7 @@ class DocumentGateway:
     def _expected(self, route: str, revision: int) -> Opened:
         opened = self._opened(route)
         if opened is None or opened.document.revision != revision:
-            found = opened.document.revision if opened else 0
-            message = f"{route}: revision {found} is there, {revision} was expected"
-            raise RevisionConflict(message, found)
+            raise conflict(route, opened.document if opened else None, revision)
         return opened
 
     def _acting(self, opened: Opened) -> Document:

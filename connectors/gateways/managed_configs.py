@@ -11,9 +11,10 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from connectors.gateways.conflicts import conflict
 from connectors.gateways.held import held_in
 from connectors.gateways.http import path_of
-from connectors.gateways.remote import Place, RemoteGateway, conflict, mapping_in, unfit
+from connectors.gateways.remote import Place, RemoteGateway, mapping_in, unfit
 from connectors.gateways.service_names import name_of, route_of
 from optimizer.documents import Unit
 from optimizer.errors import RevisionConflict
@@ -129,7 +130,7 @@ class ManagedConfigsGateway(RemoteGateway):
             "DELETE", self._path(route), query=self._query, answers={_MISSING}
         )
         if answer.status == _MISSING:
-            raise conflict(route, Place(), place.revision)
+            raise conflict(route, None, place.revision)
 
     def _path(self, route: str) -> str:
         return f"{self._base}{path_of(name_of(route))}"

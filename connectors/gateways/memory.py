@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from connectors.documents.rules import faults_of
+from connectors.gateways.conflicts import conflict
 from connectors.gateways.faults import Faults
 from connectors.gateways.shelves import MemoryShelf, Place, Running, Written
 from connectors.mixes import mix_of, reverted
@@ -216,8 +217,7 @@ class MemoryGateway:
             message = f"{document.route}: revision {max(newest, found)} is there"
             raise RevisionConflict(message, max(newest, found))
         if found != expected:
-            message = f"{document.route}: revision {found} is there, {expected} was expected"
-            raise RevisionConflict(message, found)
+            raise conflict(document.route, place.document, expected)
 
     def _write(self, contents: Contents, place: Place, document: Document, key: str) -> None:
         place.lease_until_ns = self._clock() + self._lease_ns
@@ -256,9 +256,7 @@ def _expect(place: Place, route: str, expected: int) -> Document:
     """Give the document in force, which must be the expected one."""
     document = place.document
     if document is None or document.revision != expected:
-        found = document.revision if document else 0
-        message = f"{route}: revision {found} is there, {expected} was expected"
-        raise RevisionConflict(message, found)
+        raise conflict(route, document, expected)
     return document
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from connectors.gateways.conflicts import conflict
 from connectors.gateways.held import Held, content_of, held_in
 from connectors.gateways.http import path_of
-from connectors.gateways.remote import Place, RemoteGateway, conflict, mapping_in, unfit
+from connectors.gateways.remote import Place, RemoteGateway, mapping_in, unfit
 from optimizer.documents import Unit
 from optimizer.errors import GatewayRefused, GatewayUnreachable, ModelGone
 from optimizer.ports import Capabilities
@@ -124,7 +125,7 @@ class OrchestratorGateway(RemoteGateway):
         headers = {"If-Match": place.tag}
         answer = self._client.request("DELETE", _path(route), headers=headers)
         if not _is_done(answer):
-            raise conflict(route, self._look(route), place.revision)
+            raise conflict(route, self._look(route).acting, place.revision)
 
     def _with_lease(self, document: Document, content: Mapping[str, Any]) -> dict[str, Any]:
         return {**content, **({"lease_secs": self._lease_s} if document.leased else {})}

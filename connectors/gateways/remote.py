@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from connectors.gateways.conflicts import check_follows, conflict
 from connectors.gateways.held import Held, content_of
 from connectors.mixes import mix_of
 from optimizer.errors import GatewayRefused, RevisionConflict
@@ -84,8 +85,7 @@ class RemoteGateway(ABC):
         place = self._look(document.route)
         if place.acting == document:
             return
-        if document.revision <= place.revision or place.revision != expected:
-            raise conflict(document.route, place, expected)
+        check_follows(document, place.acting, expected)
         self._write(place, held, content, key)
 
     def observe(self, route: str) -> Mapping[str, int | None]:  # noqa: ARG002 - the port's
@@ -110,7 +110,7 @@ class RemoteGateway(ABC):
     def _expected(self, route: str, revision: int) -> Place:
         place = self._look(route)
         if place.held is None or place.revision != revision:
-            raise conflict(route, place, revision)
+            raise conflict(route, place.acting, revision)
         return place
 
     def _settle(self, held: Held) -> None:
@@ -125,12 +125,6 @@ class RemoteGateway(ABC):
         if place.held != held:
             message = f"{held.document.route}: revision {place.revision} was written meanwhile"
             raise RevisionConflict(message, place.revision)
-
-
-def conflict(route: str, place: Place, expected: int) -> RevisionConflict:
-    """Give the error for a revision that is there instead of the expected one."""
-    message = f"{route}: revision {place.revision} is there, {expected} was expected"
-    return RevisionConflict(message, place.revision)
 
 
 def mapping_in(answer: Answer) -> dict[str, Any]:

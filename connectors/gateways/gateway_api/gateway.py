@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from connectors.gateways.conflicts import check_follows, conflict
 from connectors.gateways.gateway_api.annotations import kept_in, names_of
 from connectors.gateways.gateway_api.api_server import Changed
 from connectors.gateways.gateway_api.changes import acting
@@ -89,9 +90,7 @@ class GatewayApiGateway:
             there = _acting(found, kept, place)
             if there == document:
                 return None
-            revision = there.revision if there else 0
-            if revision != expected or document.revision <= revision:
-                raise RevisionConflict(_told_there(document, there, expected), revision)
+            check_follows(document, there, expected)
             if not found:
                 raise GatewayRefused(f"{told(place)} is not there: make it first")
             return bringing(found, place, document, kept, key=self._key)
@@ -182,16 +181,5 @@ def _acting(found: Found, kept: Kept | None, place: RouteObject) -> Document | N
 
 def _expected(kept: Kept | None, route: str, revision: int) -> Kept:
     if kept is None or kept.document.revision != revision:
-        found = kept.document.revision if kept else 0
-        message = f"{route}: revision {found} is there, {revision} was expected"
-        raise RevisionConflict(message, found)
+        raise conflict(route, kept.document if kept else None, revision)
     return kept
-
-
-def _told_there(document: Document, there: Document | None, expected: int) -> str:
-    """Say what stands in the way of a document."""
-    revision, reason = (there.revision, there.reason) if there else (0, "")
-    told = f"{document.route}: revision {revision} is there"
-    if revision != expected:
-        return f"{told}, {expected} was expected"
-    return f"{told} and is no older than {document.revision}{': ' if reason else ''}{reason}"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from connectors.gateways.conflicts import check_follows, conflict
 from connectors.gateways.gateway_api.changes import nearest
 from connectors.gateways.litellm_admin.weights import are_same, shares
 from connectors.journal import note
 from connectors.mixes import mix_of, reverted
-from optimizer.errors import DocumentInvalid, GatewayRefused, RevisionConflict, UnknownVersion
+from optimizer.errors import DocumentInvalid, GatewayRefused, UnknownVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -124,13 +125,10 @@ class Group:
         """Find that a document may follow what is there.
 
         Raises:
-            RevisionConflict: Another one is there than expected, or one as new.
+            RevisionConflict: Another revision is there, or one as new as the document.
             GatewayRefused: It would be the first, and somebody else's deployments are there.
         """
-        found = self.revision
-        if found != expected or document.revision <= found:
-            told = f"revision {found} is there, {expected} was expected"
-            raise RevisionConflict(f"{self.route}: {told}", found)
+        check_follows(document, self.acting(), expected)
         if self.document is None and self.strangers:
             raise GatewayRefused(f"{self.route}: {_told_of(self.strangers[0])}")
 
@@ -141,8 +139,7 @@ class Group:
             RevisionConflict: It is not.
         """
         if self.document is None or self.revision != revision:
-            told = f"revision {self.revision} is there, {revision} was expected"
-            raise RevisionConflict(f"{self.route}: {told}", self.revision)
+            raise conflict(self.route, self.document, revision)
         return self.document
 
 
