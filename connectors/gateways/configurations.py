@@ -7,6 +7,7 @@ progression of one step. What a configuration cannot say stands in one text of i
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from connectors.gateways.conflicts import conflict
@@ -30,7 +31,6 @@ OURS = "llm_optimizer"
 ROLLED_BACK = "rolled_back"
 _BASE = "/api/v1/configurations"
 _INTERVAL_MINUTES = 15  # the contract's; nothing comes after the one step
-_MISSING, _PRECONDITION_REQUIRED = 404, 428
 _NUMBERS = ("temperature", "max_tokens")
 _PARAMETERS = (*_NUMBERS, "top_p", "top_k", "presence_penalty", "frequency_penalty")
 _STEERING = {
@@ -82,8 +82,8 @@ class ConfigurationsGateway(RemoteGateway):
         return super().plan(document)
 
     def _look(self, route: str) -> Place:
-        answer = self._client.request("GET", _path(route), answers={_MISSING})
-        if answer.status == _MISSING:
+        answer = self._client.request("GET", _path(route), answers={HTTPStatus.NOT_FOUND})
+        if answer.status == HTTPStatus.NOT_FOUND:
             return Place()
         found = mapping_in(answer)
         held = self._held(found, f"{route} at {self._client.address}")
@@ -113,18 +113,18 @@ class ConfigurationsGateway(RemoteGateway):
         else:
             headers |= {"If-Match": place.tag} if place.tag else {}
             answer = self._client.request("PUT", _path(held.document.route), body, headers=headers)
-        if answer.status == _PRECONDITION_REQUIRED:
+        if answer.status == HTTPStatus.PRECONDITION_REQUIRED:
             told = "it wants If-Match and gives no ETag in quotes to say there"
             raise GatewayRefused(f"{answer.address} answered {answer.status}: {told}")
-        if answer.status == _MISSING and place.tag is None:
+        if answer.status == HTTPStatus.NOT_FOUND and place.tag is None:
             raise unfit(answer, "no such path")
-        if not (_is_done(answer) and place.tag):
+        if not (answer.is_done and place.tag):
             self._settle(held)  # nobody compared: see who was last
 
     def _remove(self, place: Place, route: str) -> None:
         headers = {"If-Match": place.tag} if place.tag else {}
         answer = self._client.request("DELETE", _path(route), headers=headers)
-        if not _is_done(answer):
+        if not answer.is_done:
             raise conflict(route, self._look(route).acting, place.revision)
 
     def _body(self, held: Held, ours: str) -> dict[str, Any]:
@@ -217,10 +217,6 @@ def _tag(answer: Answer) -> str:
     """Give the ETag by which a server compares; `""` for none, and for a weak one, which cannot."""
     tag = answer.headers.get("etag", "")
     return tag if tag.startswith('"') else ""
-
-
-def _is_done(answer: Answer) -> bool:
-    return answer.status < 300  # noqa: PLR2004 - 2xx
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

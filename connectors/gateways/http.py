@@ -45,6 +45,17 @@ class Answer(NamedTuple):
     address: str
     token: str = ""
 
+    @property
+    def is_done(self) -> bool:
+        """What was asked for is done or given: 2xx."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - 2xx
+
+    @property
+    def told(self) -> str:
+        """Who answered what, with the server's own words."""
+        words = self.words()
+        return f"{self.address} answered {self.status}{': ' + words if words else ''}"
+
     def json(self) -> Any:
         """Give the body as JSON.
 
@@ -134,12 +145,11 @@ class HttpClient:
         target = f"{self._parts.path}{path}{'?' + urlencode(query) if query else ''}"
         body = content if isinstance(content, bytes | None) else json.dumps(content).encode()
         answer = self._asked(method, path, target, body, {**self._usual(body), **(headers or {})})
-        is_wanted = 200 <= answer.status < 300 or answer.status in answers  # noqa: PLR2004 - 2xx
-        if is_wanted:
+        if answer.is_done or answer.status in answers:
             return answer
         if answer.status in _PASSING or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise GatewayUnreachable(self._told(answer))
-        raise GatewayRefused(self._told(answer))
+            raise GatewayUnreachable(_with_way_out(answer))
+        raise GatewayRefused(_with_way_out(answer))
 
     def _usual(self, body: bytes | None) -> dict[str, str]:
         headers = {"Accept": "application/json", "Connection": "close"}
@@ -171,17 +181,6 @@ class HttpClient:
             connection = http.client.HTTPConnection(host, port, timeout=self._timeout_s)
         return connection
 
-    def _told(self, answer: Answer) -> str:
-        words = answer.words()
-        told = f"{answer.address} answered {answer.status}{': ' + words if words else ''}"
-        match answer.status:
-            case 401 | 403:
-                return f"{told}: give a token that it takes (OPTIMIZER_GATEWAY__TOKEN)"
-            case 301 | 302 | 303 | 307 | 308:
-                where = answer.shown(answer.headers.get("location", "elsewhere"))
-                return f"{told}: it sends us to {where}: name that address (OPTIMIZER_GATEWAY__URL)"
-        return told
-
 
 def client_of(gateway: GatewaySettings, most_bytes: int = MOST_BYTES) -> HttpClient:
     """Give a client of the gateway that the settings name.
@@ -206,6 +205,18 @@ def path_of(*parts: str) -> str:
     return "".join(
         "/" + (part if part.strip(".") else part.replace(".", "%2E")) for part in escaped
     )
+
+
+def _with_way_out(answer: Answer) -> str:
+    """Say what was answered, and what to do about it where that is known."""
+    match answer.status:
+        case 401 | 403:
+            return f"{answer.told}: give a token that it takes (OPTIMIZER_GATEWAY__TOKEN)"
+        case 301 | 302 | 303 | 307 | 308:
+            where = answer.shown(answer.headers.get("location", "elsewhere"))
+            way_out = f"it sends us to {where}: name that address (OPTIMIZER_GATEWAY__URL)"
+            return f"{answer.told}: {way_out}"
+    return answer.told
 
 
 def _is_address(address: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from connectors.gateways.conflicts import conflict
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 _BASE = "/api/v1/configs"
 _USER = "llm-optimizer"
-_MISSING = 404
 _LOCKS: dict[str, threading.RLock] = {}  # one for each key that this process writes
 _LOCKS_LOCK = threading.Lock()
 
@@ -89,9 +89,9 @@ class ManagedConfigsGateway(RemoteGateway):
 
     def _look(self, route: str) -> Place:
         answer = self._client.request(
-            "GET", self._path(route), query=self._query, answers={_MISSING}
+            "GET", self._path(route), query=self._query, answers={HTTPStatus.NOT_FOUND}
         )
-        if answer.status == _MISSING:
+        if answer.status == HTTPStatus.NOT_FOUND:
             return Place()
         found = mapping_in(answer)
         value = found.get("value")
@@ -127,9 +127,9 @@ class ManagedConfigsGateway(RemoteGateway):
 
     def _remove(self, place: Place, route: str) -> None:
         answer = self._client.request(
-            "DELETE", self._path(route), query=self._query, answers={_MISSING}
+            "DELETE", self._path(route), query=self._query, answers={HTTPStatus.NOT_FOUND}
         )
-        if answer.status == _MISSING:
+        if answer.status == HTTPStatus.NOT_FOUND:
             raise conflict(route, None, place.revision)
 
     def _path(self, route: str) -> str:

@@ -6,6 +6,7 @@ is one that does.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 _ABSENT = frozenset({404, 405, 501})  # what answers for a path that a server does not have
 _REFUSED = frozenset({404, 409, 412, 422, 428})
 _FIRST = "*"
-_MISSING = 404
 
 
 class OrchestratorGateway(RemoteGateway):
@@ -65,7 +65,7 @@ class OrchestratorGateway(RemoteGateway):
         path = f"{_path(document.route)}/validate"
         content = self._content(document)
         answer = self._client.request("POST", path, content, answers={*_ABSENT, 422})
-        if answer.status == 422:  # noqa: PLR2004 - HTTP's
+        if answer.status == HTTPStatus.UNPROCESSABLE_ENTITY:
             raise _refusal(answer, document)
         return super().plan(document)
 
@@ -88,7 +88,7 @@ class OrchestratorGateway(RemoteGateway):
         answer = self._client.request(
             "PUT", f"{_path(route)}/lease", content, answers={*_ABSENT, 409, 412}
         )
-        if answer.status not in _ABSENT and not _is_done(answer):
+        if answer.status not in _ABSENT and not answer.is_done:
             self._expected(route, revision)
             raise GatewayUnreachable(f"{answer.address} answered {answer.status}, and it is there")
 
@@ -96,8 +96,8 @@ class OrchestratorGateway(RemoteGateway):
         return self._with_lease(document, content_of(Held(document), self._signing_key))
 
     def _look(self, route: str) -> Place:
-        answer = self._client.request("GET", _path(route), answers={_MISSING})
-        if answer.status == _MISSING:
+        answer = self._client.request("GET", _path(route), answers={HTTPStatus.NOT_FOUND})
+        if answer.status == HTTPStatus.NOT_FOUND:
             return Place()
         tag = answer.headers.get("etag", "")
         if not tag.startswith('"'):
@@ -116,15 +116,15 @@ class OrchestratorGateway(RemoteGateway):
         answer = self._client.request(method, path, sent, headers=headers, answers=_REFUSED)
         if answer.status in {422, 428}:
             raise _refusal(answer, document)
-        if answer.status == _MISSING and place.tag is None:
+        if answer.status == HTTPStatus.NOT_FOUND and place.tag is None:
             raise unfit(answer, "no such path")
-        if not _is_done(answer):
+        if not answer.is_done:
             self._settle(held)
 
     def _remove(self, place: Place, route: str) -> None:
         headers = {"If-Match": place.tag}
         answer = self._client.request("DELETE", _path(route), headers=headers)
-        if not _is_done(answer):
+        if not answer.is_done:
             raise conflict(route, self._look(route).acting, place.revision)
 
     def _with_lease(self, document: Document, content: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,24 +135,19 @@ def _path(route: str) -> str:
     return f"/v1/routes{path_of(*route.split('/'))}"
 
 
-def _is_done(answer: Answer) -> bool:
-    return answer.status < 300  # noqa: PLR2004 - 2xx
-
-
 def _is_revision(value: object) -> bool:
     return value is None or (type(value) is int and value >= 0)
 
 
 def _refusal(answer: Answer, document: Document) -> GatewayRefused:
     """Say why it will not have a document: for its own reasons, or for an arm that it names."""
-    message = f"{answer.address} answered {answer.status}: {answer.words()}"
     try:
         content = answer.json()
     except GatewayUnreachable:
         content = None
     arm = content.get("arm") if isinstance(content, dict) else None
     is_ours = any(arm == one.id for one in document.arms)
-    return ModelGone(message, str(arm)) if is_ours else GatewayRefused(message)
+    return ModelGone(answer.told, str(arm)) if is_ours else GatewayRefused(answer.told)
 
 
 def _capabilities(told: Mapping[str, Any]) -> Capabilities:

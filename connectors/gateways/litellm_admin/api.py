@@ -40,14 +40,14 @@ class AdminApi:
         if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             if "not loaded" in answer.words():  # by a proxy that was never given a model
                 return []
-            raise GatewayUnreachable(f"{answer.address} answered 500: {answer.words()}")
+            raise GatewayUnreachable(answer.told)
         if answer.status == HTTPStatus.BAD_REQUEST:
             _check(answer)
         content = answer.json() if answer.status == HTTPStatus.OK else {}
         rows = content.get("data") if isinstance(content, dict) else None
         if not isinstance(rows, list):
-            told = f"{answer.address} answered {answer.status}: {answer.words()}"
-            raise GatewayRefused(f"{told}: is it a LiteLLM proxy? (OPTIMIZER_GATEWAY__URL)")
+            way_out = "is it a LiteLLM proxy? (OPTIMIZER_GATEWAY__URL)"
+            raise GatewayRefused(f"{answer.told}: {way_out}")
         return [deployment_of(row) for row in rows if _is_whole(row)]
 
     def add(self, content: dict[str, Any]) -> None:
@@ -73,8 +73,7 @@ def _check(answer: Answer) -> None:
     """Say in a gateway's words what LiteLLM says in its own."""
     if answer.status < HTTPStatus.BAD_REQUEST:
         return
-    words = answer.words()
-    told, low = f"{answer.address} answered {answer.status}: {words}", words.lower()
+    told, low = answer.told, answer.words().lower()
     if any(each in low for each in _NO_DATABASE):
         # Without one it takes its master key alone, and says so of any other.
         way_out = "give it one (DATABASE_URL), or use its plugin instead (gateway.kind documents)"
