@@ -14,7 +14,7 @@ from connectors.gateways.conflicts import conflict
 from connectors.gateways.held import Held, content_of, foreign, held_in
 from connectors.gateways.http import path_of
 from connectors.gateways.remote import Place, RemoteGateway, mapping_in, unfit
-from connectors.gateways.service_names import name_of, route_of
+from connectors.gateways.service_names import name_of, routes_in
 from optimizer.documents import SLOTS, Unit
 from optimizer.errors import GatewayRefused
 from optimizer.ports import Capabilities
@@ -71,9 +71,7 @@ class ConfigurationsGateway(RemoteGateway):
         listed = content.get("configurations") if isinstance(content, dict) else content
         if not isinstance(listed, list):
             raise unfit(answer, f"{str(listed)[:80]!r}, not a list of configurations")
-        names = [one.get("service_id") if isinstance(one, dict) else one for one in listed]
-        routes = (route_of(name) for name in names if isinstance(name, str))
-        return [route for route in routes if route is not None]
+        return routes_in(one.get("service_id") if isinstance(one, dict) else one for one in listed)
 
     def plan(self, document: Document) -> Sequence[Write]:
         """Give the one write, if it can be one."""

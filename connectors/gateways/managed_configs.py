@@ -16,7 +16,7 @@ from connectors.gateways.conflicts import conflict
 from connectors.gateways.held import held_in
 from connectors.gateways.http import path_of
 from connectors.gateways.remote import Place, RemoteGateway, mapping_in, unfit
-from connectors.gateways.service_names import name_of, route_of
+from connectors.gateways.service_names import name_of, routes_in
 from optimizer.documents import Unit
 from optimizer.errors import RevisionConflict
 from optimizer.ports import Capabilities
@@ -68,9 +68,7 @@ class ManagedConfigsGateway(RemoteGateway):
         listed = answer.json()
         if not isinstance(listed, list):
             raise unfit(answer, f"{str(listed)[:80]!r}, not a list of configurations")
-        keys = (one.get("key") for one in listed if isinstance(one, dict))
-        routes = (route_of(key) for key in keys if isinstance(key, str))
-        return [route for route in routes if route is not None]
+        return routes_in(one.get("key") for one in listed if isinstance(one, dict))
 
     def apply(self, document: Document, expected: int, key: str) -> None:
         """Bring a document there."""

@@ -7,8 +7,12 @@ a name needs no escaping in a path, and no other route has it.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING, Any
 
 from connectors.documents.rules import is_route
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _PLAIN = re.compile(r"[A-Za-z0-9-]")
 _NAME = re.compile(r"(?:[A-Za-z0-9-]|_[0-9a-f]{2})+(?:\.(?:[A-Za-z0-9-]|_[0-9a-f]{2})+){2}")
@@ -26,6 +30,12 @@ def route_of(name: str) -> str | None:
     parts = (_unescaped(part) for part in name.split("."))
     route = "/".join(parts)
     return route if is_route(route) and name_of(route) == name else None
+
+
+def routes_in(names: Iterable[Any]) -> list[str]:
+    """Give the routes among what should be names; what is none is somebody else's."""
+    routes = (route_of(name) for name in names if isinstance(name, str))
+    return [route for route in routes if route is not None]
 
 
 def _escaped(part: str) -> str:
