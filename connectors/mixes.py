@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from optimizer.documents import SLOTS, Allotment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from optimizer.documents import Document
     from optimizer.ports import Write
 
+_MOST_WORDS = 1500  # of a reason
 _ROUNDING = 0.005  # integer weights of gateways; far below the least step
 
 
@@ -30,6 +31,38 @@ def mix_of(running: Sequence[Document | None]) -> dict[str, float]:
 def reverted(document: Document) -> Document:
     """Give a document as it acts once its incumbent serves all."""
     return replace(document, allotments=(Allotment(arm=document.incumbent, slots=SLOTS),))
+
+
+def dealt_by(weights: Mapping[str, int], document: Document, reason: str) -> Document:
+    """Give a document as it acts where somebody else deals calls by weights, and says so.
+
+    Args:
+        weights: The weight of each arm, by id.
+        document: What acts where no weight is above 0.
+        reason: What somebody else did.
+    """
+    allotments = nearest(weights) or document.allotments
+    return replace(document, allotments=allotments, reason=reason[:_MOST_WORDS])
+
+
+def nearest(weights: Mapping[str, int]) -> tuple[Allotment, ...]:
+    """Deal 200 slots by weights, by largest remainders; an arm above 0 keeps one at least.
+
+    Returns:
+        Allotments in the order of the weights; empty where no weight is above 0.
+    """
+    above = {arm: weight for arm, weight in weights.items() if weight > 0}
+    if not above:
+        return ()
+    total = sum(above.values())
+    slots = {arm: max(1, weight * SLOTS // total) for arm, weight in above.items()}
+    by_rest = sorted(above, key=lambda arm: -(above[arm] * SLOTS % total))
+    for arm in by_rest[: max(0, SLOTS - sum(slots.values()))]:
+        slots[arm] += 1
+    while (over := sum(slots.values()) - SLOTS) > 0:  # those that were lifted to one
+        largest = max(slots, key=lambda arm: slots[arm])
+        slots[largest] -= over
+    return tuple(Allotment(arm=arm, slots=many) for arm, many in slots.items())
 
 
 def overshoot(before: Document | None, plan: Sequence[Write], document: Document) -> str:

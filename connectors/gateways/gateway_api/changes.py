@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from connectors.gateways.gateway_api.references import arm_in, identity, is_within
-from connectors.mixes import reverted
-from optimizer.documents import SLOTS, Allotment
+from connectors.mixes import dealt_by, reverted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from connectors.gateways.gateway_api.annotations import Kept
     from connectors.gateways.gateway_api.references import Reference
     from optimizer.documents import Document
     from optimizer.settings import RouteObject
-
-_MOST_WORDS = 1500
 
 
 def acting(kept: Kept, there: Sequence[Reference] | None, place: RouteObject) -> Document:
@@ -37,29 +33,7 @@ def acting(kept: Kept, there: Sequence[Reference] | None, place: RouteObject) ->
     weights = [f"{one['name']} {one.get('weight', 1)}" for one in there or ()]
     told = ", ".join(weights) or "no backend at all"
     reason = f"somebody else changed rule {place.rule}, which now deals to {told}"
-    shares = _shares(kept, there or (), place)
-    allotments = nearest(shares) or reverted(document).allotments
-    return replace(document, allotments=allotments, reason=reason[:_MOST_WORDS])
-
-
-def nearest(weights: Mapping[str, int]) -> tuple[Allotment, ...]:
-    """Deal 200 slots by weights, by largest remainders; an arm above 0 keeps one at least.
-
-    Returns:
-        Allotments in the order of the weights; empty where no weight is above 0.
-    """
-    above = {arm: weight for arm, weight in weights.items() if weight > 0}
-    if not above:
-        return ()
-    total = sum(above.values())
-    slots = {arm: max(1, weight * SLOTS // total) for arm, weight in above.items()}
-    by_rest = sorted(above, key=lambda arm: -(above[arm] * SLOTS % total))
-    for arm in by_rest[: max(0, SLOTS - sum(slots.values()))]:
-        slots[arm] += 1
-    while (over := sum(slots.values()) - SLOTS) > 0:  # those that were lifted to one
-        largest = max(slots, key=lambda arm: slots[arm])
-        slots[largest] -= over
-    return tuple(Allotment(arm=arm, slots=many) for arm, many in slots.items())
+    return dealt_by(_shares(kept, there or (), place), reverted(document), reason)
 
 
 def _shares(kept: Kept, there: Sequence[Reference], place: RouteObject) -> dict[str, int]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from connectors.gateways.conflicts import check_follows, conflict
-from connectors.gateways.gateway_api.changes import nearest
 from connectors.gateways.litellm_admin.weights import are_same, shares
 from connectors.journal import note
-from connectors.mixes import mix_of, reverted
+from connectors.mixes import dealt_by, mix_of, reverted
 from optimizer.errors import DocumentInvalid, GatewayRefused, UnknownVersion
 
 if TYPE_CHECKING:
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
 
 BESIDE = ("document", "reverted")
 _FINE = 1_000_000  # parts of a weight, where whole numbers are needed
-_MOST_WORDS = 1500
 
 
 class Group:
@@ -95,8 +92,7 @@ class Group:
         if self.document is None or not told:
             return self.document
         parts = {arm: round(weight * _FINE) for arm, weight in sorted(self.weights.items())}
-        allotments = nearest(parts) or self.document.allotments
-        return replace(self.document, allotments=allotments, reason=told[:_MOST_WORDS])
+        return dealt_by(parts, self.document, told)
 
     def kept(self, arm: str) -> Mapping[str, Any]:
         """Give what stands for the document beside an arm's deployment; empty where none does."""

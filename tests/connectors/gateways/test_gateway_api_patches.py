@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from connectors.gateways.gateway_api.annotations import MOST_BYTES, kept_in, names_of
-from connectors.gateways.gateway_api.changes import acting, nearest
+from connectors.gateways.gateway_api.changes import acting
 from connectors.gateways.gateway_api.patches import bringing, removing, rule_in
 from connectors.gateways.gateway_api.references import arm_in
-from connectors.mixes import reverted
+from connectors.mixes import nearest, reverted
 from optimizer.documents import SLOTS, Allotment, Document, Unit
 from optimizer.errors import DocumentInvalid, GatewayRefused, ModelGone
 from optimizer.models import Arm, ModelConfig
