@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from optimizer.documents import Document
     from optimizer.models import Arm
 
-_MOST_CELLS = 64
-_PARAMETERS = (
+PARAMETERS = (  # what a request may say beside its model
     "temperature",
     "top_p",
     "top_k",
@@ -24,6 +23,7 @@ _PARAMETERS = (
     "presence_penalty",
     "frequency_penalty",
 )
+_MOST_CELLS = 64
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -133,7 +133,7 @@ class Choices:
 
 
 def _parameters(arm: Arm) -> Mapping[str, Any]:
-    told = {name: getattr(arm.config, name) for name in _PARAMETERS}
+    told = {name: getattr(arm.config, name) for name in PARAMETERS}
     parameters = {name: value for name, value in told.items() if value is not None}
     return MappingProxyType(parameters | dict(arm.config.extra_params))
 

@@ -101,7 +101,7 @@ class ServerSource:
     """
 
     def __init__(self, address: str, patience: Patience = Patience()) -> None:  # noqa: B008 - frozen
-        if not _is_address(address):
+        if not is_address(address):
             from optimizer.settings import masked  # noqa: PLC0415 - only faults need it
 
             told = f"{masked(address)!r} is no address: must be such as http://host:8080"
@@ -177,7 +177,7 @@ class ServerSource:
         self._connection.close()
 
 
-def _is_address(address: str) -> bool:
+def is_address(address: str) -> bool:
     """Tell whether a server can be at an address; a password in it would be told to anyone."""
     try:
         parts = urlsplit(address)

@@ -10,6 +10,7 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from connectors.documents.choices import PARAMETERS
 from connectors.gateways.conflicts import conflict
 from connectors.gateways.held import Held, content_of, foreign, held_in
 from connectors.gateways.http import path_of
@@ -32,7 +33,6 @@ ROLLED_BACK = "rolled_back"
 _BASE = "/api/v1/configurations"
 _INTERVAL_MINUTES = 15  # the contract's; nothing comes after the one step
 _NUMBERS = ("temperature", "max_tokens")
-_PARAMETERS = (*_NUMBERS, "top_p", "top_k", "presence_penalty", "frequency_penalty")
 _STEERING = {
     "configuration": ("model", "temperature", "max_tokens", "system_prompt", "arm"),
     "deployment": ("strategy", "initial_percentage"),
@@ -176,7 +176,7 @@ def _configuration(arm: Arm) -> dict[str, Any]:
     """
     config = arm.config
     told: dict[str, Any] = {
-        name: getattr(config, name) for name in _PARAMETERS if name in arm.declared
+        name: getattr(config, name) for name in PARAMETERS if name in arm.declared
     }
     if config.extra_params:
         told["extra_params"] = json.dumps(dict(config.extra_params), sort_keys=True)

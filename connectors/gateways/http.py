@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
+from connectors.documents.sources import is_address
 from connectors.gateways.exchange import ExchangeFailed, Wanted, exchanged
 from optimizer.errors import GatewayRefused, GatewayUnreachable, SettingsInvalid
 
@@ -105,7 +106,7 @@ class HttpClient:
         most_bytes: int = MOST_BYTES,
         context: ssl.SSLContext | None = None,
     ) -> None:
-        if not _is_address(address):
+        if not is_address(address) or urlsplit(address).scheme not in {"http", "https"}:
             from optimizer.settings import masked  # noqa: PLC0415 - only faults need it
 
             fault = f"gateway.url is {masked(address)!r}: must be such as http://host:8080"
@@ -217,16 +218,6 @@ def _with_way_out(answer: Answer) -> str:
             way_out = f"it sends us to {where}: name that address (OPTIMIZER_GATEWAY__URL)"
             return f"{answer.told}: {way_out}"
     return answer.told
-
-
-def _is_address(address: str) -> bool:
-    try:
-        parts = urlsplit(address)
-        parts.port  # noqa: B018 - it raises where it is no number
-    except ValueError:
-        return False
-    is_whole = bool(parts.hostname) and parts.scheme in {"http", "https"}
-    return is_whole and not (parts.query or parts.fragment or parts.username)
 
 
 def _told_in(content: Any) -> str:

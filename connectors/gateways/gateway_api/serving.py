@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from connectors.documents.choices import stamps_of
+from connectors.documents.choices import PARAMETERS, stamps_of
 from optimizer.documents import Unit
 from optimizer.errors import GatewayRefused
 from optimizer.settings import RouteResource
@@ -18,15 +18,7 @@ if TYPE_CHECKING:
 
 HEADER = "x-llm-optimizer-"
 _ATTRIBUTE = "llm.optimizer."
-_PARAMETERS = (
-    "temperature",
-    "top_p",
-    "top_k",
-    "max_tokens",
-    "presence_penalty",
-    "frequency_penalty",
-    "extra_params",
-)
+_PARAMETERS = (*PARAMETERS, "extra_params")
 Headers = tuple[tuple[str, str], ...]
 
 
