@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 from connectors.api import rendering
 from connectors.api.dry_run import first_document, newest_document
-from connectors.api.looking import database_of
-from connectors.api.opening import open_log, open_log_of, open_store
+from connectors.api.looking import database_of, is_within, log_of, print_lines
+from connectors.api.opening import open_store
 from connectors.audit import Version, versions_of
 from connectors.codecs import from_json, plain, to_json
-from connectors.configuration import load
 from connectors.documents.differences import described, differences, share, traffic
 from connectors.documents.rendering import body_of
 from optimizer.documents import Document
@@ -21,10 +18,9 @@ from optimizer.errors import NotFound
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
     from datetime import datetime
 
-    from optimizer.ports import Log
 
 _MOST = 100_000
 _SHORT = 8  # digits of an id in a table
@@ -35,10 +31,10 @@ def listing(options: argparse.Namespace) -> int:
     with closing(open_store(*database_of(options))) as store:
         found = [from_json(Document, row.value) for row in store.scan("documents", limit=_MOST)]
     chosen = sorted(
-        (one for one in found if _is_within(one.route, options.route)), key=lambda one: one.route
+        (one for one in found if is_within(one.route, options.route)), key=lambda one: one.route
     )
     if options.output == "json":
-        return _print(map(rendering.as_json, chosen))
+        return print_lines(map(rendering.as_json, chosen))
     rows = [
         (
             one.route,
@@ -51,7 +47,7 @@ def listing(options: argparse.Namespace) -> int:
         for one in chosen
     ]
     head = ("route", "revision", "made (UTC)", "", "traffic", "reason")
-    return _print([rendering.as_table(head, rows) if rows else "no documents"])
+    return print_lines([rendering.as_table(head, rows) if rows else "no documents"])
 
 
 def showing(options: argparse.Namespace) -> int:
@@ -60,19 +56,19 @@ def showing(options: argparse.Namespace) -> int:
     if options.patch:
         from connectors.api.route_patches import patch_of  # noqa: PLC0415 - it loads a gateway
 
-        return _print([patch_of(options, document)])
+        return print_lines([patch_of(options, document)])
     if options.flags:
-        return _print([body_of(document).decode()])
+        return print_lines([body_of(document).decode()])
     if options.output == "json":
-        return _print([rendering.as_json(document)])
-    return _print(_lines(document))
+        return print_lines([rendering.as_json(document)])
+    return print_lines(_lines(document))
 
 
 def versions(options: argparse.Namespace) -> int:
     """Print each revision of a route, with who made it and why."""
     found = _versions(options)
     if options.output == "json":
-        return _print(map(_version_as_json, found))
+        return print_lines(map(_version_as_json, found))
     rows = [
         (
             str(one.document.revision),
@@ -84,7 +80,7 @@ def versions(options: argparse.Namespace) -> int:
         for one in found
     ]
     head = ("revision", "made (UTC)", "traffic", "decision", "why")
-    return _print([rendering.as_table(head, rows)])
+    return print_lines([rendering.as_table(head, rows)])
 
 
 def comparing(options: argparse.Namespace) -> int:
@@ -103,8 +99,8 @@ def comparing(options: argparse.Namespace) -> int:
             "to": after.document.revision,
             "differences": lines,
         }
-        return _print([to_json(told).decode()])
-    return _print(lines or ["nothing but the revision"])
+        return print_lines([to_json(told).decode()])
+    return print_lines(lines or ["nothing but the revision"])
 
 
 def _document(options: argparse.Namespace) -> Document:
@@ -127,7 +123,7 @@ def _nothing(route: str) -> Document:
 
 
 def _versions(options: argparse.Namespace) -> list[Version]:
-    with closing(_log(options)) as log:
+    with closing(log_of(options)) as log:
         found = versions_of(log, options.route)
     if not found:
         _nothing(options.route)
@@ -139,13 +135,6 @@ def _revision(found: dict[int, Version], revision: int, route: str) -> Version:
         known = ", ".join(map(str, sorted(found)))
         raise NotFound(f"{route} has no revision {revision}: there are {known}")
     return found[revision]
-
-
-def _log(options: argparse.Namespace) -> Log:
-    settings = load(options.config, os.environ)
-    if settings.kafka.log and not options.db:
-        return open_log_of(settings)
-    return open_log(*database_of(options))
 
 
 def _version_as_json(version: Version) -> str:
@@ -176,14 +165,3 @@ def _lines(document: Document) -> Iterator[str]:
 
 def _at(instant: datetime) -> str:
     return f"{instant:%Y-%m-%d %H:%M:%S}"
-
-
-def _is_within(route: str, wanted: str) -> bool:
-    return not wanted or f"{route}/".startswith(f"{wanted.rstrip('/')}/")
-
-
-def _print(lines: Iterable[str] | Sequence[str]) -> int:
-    for line in lines:
-        sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-    return 0

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from connectors.api import rendering
+from connectors.api.looking import print_lines
 from connectors.codecs import to_json
 from connectors.configuration import load
 from connectors.documents import files
@@ -29,7 +29,7 @@ from optimizer.settings import GatewayKind
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from optimizer.ports import Gateway
     from optimizer.settings import GatewaySettings
@@ -44,7 +44,7 @@ def validating(options: argparse.Namespace) -> int:
     faults: list[str] = []
     for path in options.files:
         told, wrong = _validated(path, folder)
-        _print([told] if not wrong else [f"{path}: {fault}" for fault in wrong])
+        print_lines([told] if not wrong else [f"{path}: {fault}" for fault in wrong])
         faults += wrong
     return _FAILED if faults else 0
 
@@ -58,13 +58,15 @@ def verifying(options: argparse.Namespace) -> int:
         raise NotFound(f"{root}: no such folder: --dir names one that was published to")
     results = list(_verified(root, keys))
     if options.output == "json":
-        _print(
+        print_lines(
             to_json({"type": "file", "file": one, "fault": two}).decode() for one, two in results
         )
     else:
         rows = [(name, fault or "as it should be") for name, fault in results]
         by = f"signed by {', '.join(map(key_id, keys))}" if keys else "whoever signed it"
-        _print([rendering.as_table(("file", by), rows) if rows else f"{root}: nothing published"])
+        print_lines(
+            [rendering.as_table(("file", by), rows) if rows else f"{root}: nothing published"]
+        )
     return _FAILED if any(fault for _, fault in results) else 0
 
 
@@ -102,8 +104,8 @@ def serving(options: argparse.Namespace) -> int:
     host = options.host or settings.http_host
     server = DocumentServer(root, host, port, public_keys=_public_keys(settings))
     try:
-        _print([f"documents of {root} at {server.address}"])
-        _print([f"for flagd, all routes at {server.address}/{FLAGS}"])
+        print_lines([f"documents of {root} at {server.address}"])
+        print_lines([f"for flagd, all routes at {server.address}/{FLAGS}"])
         threading.Event().wait()
     finally:
         server.close()
@@ -119,8 +121,8 @@ def drawing(options: argparse.Namespace) -> int:
         private = f"in {options.out}"
     if options.output == "json":
         told = {"private_key": private, "public_key": pair.public, "key": key_id(pair.public)}
-        return _print([to_json(told).decode()])
-    return _print(
+        return print_lines([to_json(told).decode()])
+    return print_lines(
         [
             f"private  {private}  (gateway.signing_key; best as OPTIMIZER_GATEWAY__SIGNING_KEY)",
             f"public   {pair.public}  (for gateways and clients)",
@@ -183,10 +185,3 @@ def _keep(path: Path, private: str) -> None:
         raise SettingsInvalid([f"{path} is there already: name another file"]) from error
     with os.fdopen(descriptor, "w") as file:
         file.write(f"{private}\n")
-
-
-def _print(lines: Iterable[str]) -> int:
-    for line in lines:
-        sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-    return 0

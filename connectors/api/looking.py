@@ -124,8 +124,9 @@ def follow(
                 print_lines([render(value)])
 
 
-def print_lines(lines: Iterable[str]) -> None:
-    """Print lines at once."""
+def print_lines(lines: Iterable[str]) -> int:
+    """Print lines at once; give 0, as a command does that went well."""
     for line in lines:
         sys.stdout.write(line + "\n")
     sys.stdout.flush()
+    return 0
