@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from connectors.alerts import MOST_LETTERS, ROUTE_PARTS
-from optimizer.errors import InvalidEvent
+from connectors.readable import check_texts, fault, parts_in
 from optimizer.events import EVERYWHERE, OrderAction, is_wide
 
 if TYPE_CHECKING:
@@ -22,27 +21,17 @@ def check_order(event: FeedbackEvent, order: Order) -> None:
         InvalidEvent: It is of no route, it answers no decision, it concerns several routes where
             it may concern one only, or one of its texts is too long or cannot be printed.
     """
-    for name in ("route", "decision_id", "author", "reason"):
-        text = getattr(order, name)
-        if len(text) > MOST_LETTERS or not text.isprintable():
-            raise _fault(name, f"must be printable, at most {MOST_LETTERS} letters")
-    if len(event.id) > MOST_LETTERS:
-        raise InvalidEvent(f"FeedbackEvent: id must have at most {MOST_LETTERS} letters")
+    check_texts(event, order, ("route", "decision_id", "author", "reason"))
     if order.action in _ANSWERS and not order.decision_id:
-        raise _fault("decision_id", f'is "": to {order.action} names a decision')
+        raise fault("decision_id", f'is "": to {order.action} names a decision')
     _check_route(order)
 
 
 def _check_route(order: Order) -> None:
-    route = order.route
-    parts = [*filter(None, route.split("/", ROUTE_PARTS - 1))]
-    if route != EVERYWHERE and (len(parts) != ROUTE_PARTS or EVERYWHERE in parts[:-1]):
-        raise _fault("route", "must be tenant/service/route, tenant/service/* or *")
+    route, parts = order.route, parts_in(order.route)
+    if route != EVERYWHERE and (parts is None or EVERYWHERE in parts[:-1]):
+        raise fault("route", "must be tenant/service/route, tenant/service/* or *")
     if route == EVERYWHERE and order.action not in FOR_EVERYWHERE:
-        raise _fault("route", f"is *: to {order.action} names a route, or tenant/service/*")
+        raise fault("route", f"is *: to {order.action} names a route, or tenant/service/*")
     if is_wide(route) and (order.decision_id or order.revision is not None):
-        raise _fault("route", f"is {route}: a decision or revision is that of one route")
-
-
-def _fault(name: str, wrong: str) -> InvalidEvent:
-    return InvalidEvent(f"FeedbackEvent: data.{name} {wrong}")
+        raise fault("route", f"is {route}: a decision or revision is that of one route")

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid5
 
-from connectors.alerts import MOST_LETTERS
 from connectors.commands import as_record
 from connectors.journal import note
+from connectors.readable import MOST_LETTERS
 from optimizer.events import EventSource, EventType, FeedbackEvent, Report
 from optimizer.findings import NAMESPACE
 
