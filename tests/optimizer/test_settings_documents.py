@@ -117,9 +117,9 @@ IN_JSON = (
 @settings(max_examples=400, deadline=None)
 def test_the_schema_and_validate_agree_on_every_value(data: st.DataObject, key: str) -> None:
     value = data.draw(IN_JSON | fitting(KNOBS[key]))
-    if key == "stream.allowed_disorder_secs" and isinstance(value, int):
+    if key == "stream.allowed_disorder_secs" and isinstance(value, int | float):
         value = min(value, 119)  # the order of two durations is not the schema's to say
-    if key == "stream.dedupe_secs" and isinstance(value, int):
+    if key == "stream.dedupe_secs" and isinstance(value, int | float):
         value = value if value < 1 else max(value, 16)
     mapping = mapping_of({key: value})
     assert SCHEMA.is_valid(mapping) == is_taken(mapping)
