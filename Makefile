@@ -12,7 +12,8 @@ DATA ?=
 demo: $(READY)
 	@$(BIN)/python -m dataflows.main simulate closed-loop --loop --out $(DEMO) --force --verify
 	@echo "what next:   open the page; then copy connectors/worlds/closed_loop.yaml and make it yours,"
-	@echo "             or follow your own telemetry: $(BIN)/llm-optimizer run --config config.example.yaml"
+	@echo "             or receive your own telemetry:"
+	@echo "             OPTIMIZER_INPUT__OTLP_HTTP_PORT=4318 $(BIN)/llm-optimizer run --config config.example.yaml"
 
 # The loop around a real LiteLLM proxy with mocked models: no key, no database, about five minutes.
 demo-litellm: $(READY) $(LITELLM)/.ready

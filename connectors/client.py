@@ -3,7 +3,7 @@
     client = Client("http://optimizer:8320", public_key=..., routes=["acme/shop/answer"])
     choice = client.choose("acme/shop/answer", conversation_id)
     with tracer.start_as_current_span("answer", attributes=dict(choice.stamps)):
-        openai.chat.completions.create(model=choice.model or MY_MODEL, **choice.parameters, ...)
+        openai.chat.completions.create(**{"model": MY_MODEL, "messages": ...} | choice.request)
 
 `connectors.span_stamps` hands the stamps on to spans that an instrumentation begins in there.
 A background thread follows the newest document; choosing never waits, never fails and takes

@@ -8,7 +8,7 @@
     client.add_hooks([Stamping(routes=[ROUTE])])
     with tracer.start_as_current_span("answer"):
         arm = client.get_object_value(ROUTE, MINE, EvaluationContext(conversation_id))
-        openai.chat.completions.create(model=arm["model"], ...)
+        openai.chat.completions.create(**{"messages": ...} | request_of(arm))
 
 `connectors.span_stamps` hands the stamps on to spans that an instrumentation begins in there.
 An evaluation tells the arm, and with `flags.json` all else: revision, salt, whose slots are whose,
@@ -27,7 +27,7 @@ import mmh3
 from openfeature.hook import Hook
 from opentelemetry import trace
 
-from connectors.documents.choices import stamps_of
+from connectors.documents.choices import PARAMETERS, stamps_of
 from optimizer.documents import SLOTS
 from optimizer.observe.aliases import STAMP
 from optimizer.slots import slot_of
@@ -42,6 +42,21 @@ CELL = f"{STAMP}cell"  # the attribute of an evaluation's context that names the
 _NONE: Mapping[str, str | int] = MappingProxyType({})
 _OURS = {"form", "revision", "decision_id"}  # what each route's flag tells
 _NO_SLOT = -1
+
+
+def request_of(arm: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a request says instead of its own: the model, and what the arm's author wrote down.
+
+    The flag tells the usual parameters of the task as well; those are left to the application.
+
+    Args:
+        arm: The value of a route's flag; without a flag the application's own, given as it is.
+    """
+    if "declared" not in arm:
+        return dict(arm)
+    written = (name for name in PARAMETERS if name in arm["declared"] and name in arm)
+    told = {name: arm[name] for name in ("model", *written)}
+    return told | dict(arm.get("extra_params", {}))
 
 
 class Stamping(Hook):

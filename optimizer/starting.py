@@ -9,9 +9,10 @@ from optimizer.act.desired import arm_in
 from optimizer.act.profiles import PROFILES
 from optimizer.act.terms import Incumbent, terms_of
 from optimizer.decide.autonomy import autonomy_of, reaches
-from optimizer.decide.case import RECORDED_CALLS, provider_of
+from optimizer.decide.case import provider_of
 from optimizer.findings import Finding, remark
 from optimizer.settings import Autonomy
+from optimizer.windows import RECORDED_CALLS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+RECORDED_CALLS = 50  # so many calls of an arm are enough to compare others with
+
 
 class WindowKind(StrEnum):
     """Which windows exist."""

@@ -30,7 +30,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from connectors.openfeature import Stamping
+from connectors.openfeature import Stamping, request_of
 from connectors.span_stamps import StampProcessor
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class App:
                 arm = self._asking.get_object_value(route, mine, EvaluationContext(conversation))
                 self.calls.append(Call(route, conversation, arm["model"]))
             question = {"role": "user", "content": "Is it here?"}
-            self._openai.chat.completions.create(model=arm["model"], messages=[question])
+            self._openai.chat.completions.create(**{"messages": [question]} | request_of(arm))
             rating = min(max(self._random.gauss(0.85, 0.08), 0), 1)
             self._logging.get_logger("shop").emit(
                 LogRecord(

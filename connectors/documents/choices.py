@@ -64,6 +64,11 @@ class Choice(NamedTuple):
     patience_ms: int = 0
     written: Mapping[str, Any] = _NONE
 
+    @property
+    def request(self) -> dict[str, Any]:
+        """What a request says instead of its own: the model and `written`; empty as above."""
+        return {"model": self.model, **self.written} if self.model else {}
+
 
 class Choices:
     """Chooses by one document.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from optimizer.decide.costing import Mix, cost_usd
+from optimizer.windows import RECORDED_CALLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from optimizer.prices import Price
     from optimizer.settings import RouteSettings, Settings
 
-RECORDED_CALLS = 50  # from so many calls of the last hour on, an arm's record counts
 RECORDED_SCORES = 30
 CURRENT_CALLS = 20
 ROUTE_WIDE = {"daily_budget"}  # rules of findings that name no arm

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from optimizer.models import ModelPerformanceProfile
 from optimizer.orient.tracking import MINUTES
 from optimizer.statistics.rounding import rounded, rounded_if_known
-from optimizer.windows import WindowKind
+from optimizer.windows import RECORDED_CALLS, WindowKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -82,7 +82,7 @@ def record(
 ) -> dict[str, Record]:
     """Keep the records up to date; the same mapping when nothing is new.
 
-    Every five minutes is often enough, and a new arm need not wait for them.
+    Every five minutes is often enough, but what few calls told, or none scored, need not wait.
 
     Args:
         records: By arm.
@@ -90,7 +90,9 @@ def record(
         minute: When, minutes since the epoch.
     """
     sliding = windows.get(WindowKind.SLIDING, {})
-    if minute % MINUTES[WindowKind.SLIDING] and sliding.keys() <= records.keys():
+    if minute % MINUTES[WindowKind.SLIDING] and not any(
+        _tells_more(summary, records.get(arm)) for arm, summary in sliding.items()
+    ):
         return records
     kept = {arm: one for arm, one in records.items() if minute - one.seen < FORGET_MINUTES}
     for kind in (WindowKind.SLIDING, WindowKind.QUARTER, WindowKind.HOUR):
@@ -105,6 +107,14 @@ def record(
             else:
                 kept[arm] = known._replace(seen=minute)
     return kept
+
+
+def _tells_more(summary: WindowSummary, known: Record | None) -> bool:
+    """Tell whether a window is worth a record at once."""
+    if known is None:
+        return True
+    is_young = known.minutes <= MINUTES[WindowKind.SLIDING]
+    return is_young and (known.calls < RECORDED_CALLS or 0 == known.scores < summary.scores)
 
 
 def is_gone(record: Record | None, minute: int) -> bool:

@@ -23,8 +23,9 @@ from connectors.client import Client
 from connectors.documents.flag_set import FlagSet
 from connectors.documents.folder import Folder
 from connectors.documents.names import CURRENT, file_of
-from connectors.openfeature import CELL, Stamping
-from optimizer.documents import SLOTS
+from connectors.openfeature import CELL, Stamping, request_of
+from optimizer.documents import SLOTS, Allotment
+from optimizer.models import Arm, ModelConfig
 from tests.connectors.documents.examples import NEW, OLD, ROUTE, START, a_document, a_lease
 from tests.connectors.documents.test_client import Clocks
 
@@ -33,6 +34,7 @@ flagd = pytest.importorskip("openfeature.contrib.provider.flagd", reason="not in
 UNITS = [f"conversation-{number}" for number in range(400)]
 KEY = "the key of all stamps"
 STAMPS = "llm.optimizer."
+OWN = {"model": "gpt-4o", "max_tokens": 7}
 
 
 @pytest.fixture
@@ -223,3 +225,25 @@ def test_an_evaluator_of_no_known_algorithm_proves_nothing(folder: Folder, clock
         proved += slot >= 0
     assert 0 < proved < len(UNITS)
     assert NEW.id in {asked(asking, unit).variant for unit in UNITS}
+
+
+def test_a_request_says_what_the_arm_s_author_wrote_down_and_no_more(
+    folder: Folder, clocks: Clocks, client: Client, follow
+) -> None:
+    config = ModelConfig(model="gpt-4o-mini", temperature=0.2, extra_params={"seed": 7})
+    arm = Arm(config=config, prompt="short", declared=("model", "temperature", "prompt"))
+    whole = (Allotment(arm=arm.id, slots=SLOTS),)
+    told = {"arms": (arm,), "allotments": whole, "incumbent": arm.id}
+    folder.publish(a_document(**told, revision=8, leased=False))
+    client.refresh()
+    asking = follow(FlagSet(folder.path, clocks).read())
+    value = asking.get_object_value(ROUTE, OWN, EvaluationContext("someone"))
+    assert {"max_tokens", "top_p"} <= value.keys()  # what is usual for the task
+    wanted = {"model": "gpt-4o-mini", "temperature": 0.2, "seed": 7}
+    assert request_of(value) == client.choose(ROUTE, "someone").request == wanted
+
+
+def test_without_a_flag_a_request_is_the_application_s_own(tmp_path: Path) -> None:
+    assert request_of(OWN) == OWN
+    with Client(tmp_path, routes=[ROUTE], poll_secs=3600) as following:
+        assert OWN | following.choose(ROUTE, "someone").request == OWN

@@ -36,6 +36,21 @@ def test_an_arm_keeps_its_newest_hour_or_the_longest_window_it_has(minutes, kept
     assert one.end == minute_of(minutes - age)
 
 
+def after(*minutes):
+    """Give the records after minutes of some calls and scores."""
+    records = {}
+    for minute, (calls, scores) in enumerate(minutes, 1):
+        summary = a_summary(kind=SLIDING, end=minutes_later(minute), calls=calls, scores=scores)
+        records = keep(records, minute, summary)
+    return records[ARM].calls, records[ARM].scores
+
+
+def test_what_few_calls_told_or_none_scored_need_not_wait_for_five_minutes():
+    assert after((7, 0), (49, 0)) == (49, 0)
+    assert after((7, 0), (49, 0), (99, 0), (150, 0)) == (99, 0)
+    assert after((99, 0), (150, 0), (200, 3), (250, 9)) == (200, 3)
+
+
 def test_a_record_older_than_itself_gives_way_to_a_shorter_window():
     records = keep(served(60), 125, a_summary(kind=SLIDING, end=minutes_later(125), calls=7))
     assert (records[ARM].minutes, records[ARM].calls) == (5, 7)
