@@ -30,22 +30,33 @@ class Timely(http.client.HTTPResponse):
         self, connection: socket.socket, *arguments: Any, patience: Patience, **options: Any
     ) -> None:
         super().__init__(connection, *arguments, **options)
-        self.fp.close()
-        self.fp = io.BufferedReader(_Received(connection, patience))
+        self.fp = io.BufferedReader(_Received(connection, patience, self.fp))
 
 
 class _Received(io.RawIOBase):
-    """What a socket receives while there is patience."""
+    """What a socket receives while there is patience.
 
-    def __init__(self, connection: socket.socket, patience: Patience) -> None:
+    Args:
+        connection: The socket.
+        patience: How long it is waited for.
+        held: Keeps the socket open where the library is done with it before all of it is read.
+    """
+
+    def __init__(self, connection: socket.socket, patience: Patience, held: io.IOBase) -> None:
         super().__init__()
         self._connection = connection
+        self._held = held
         self._patience = patience
         self._until_s = _now() + patience.whole_s
 
     def readable(self) -> bool:
         """It can be read."""
         return True
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self._held.close()
+        super().close()
 
     def readinto(self, buffer: Any) -> int:
         """Wait for some bytes."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from urllib.parse import urlsplit
 
 import pytest
@@ -65,6 +69,25 @@ def test_a_fault_on_the_way_changes_nothing_and_is_got_over(
     followed.refresh(source, CLOCKS())
     assert revision_of(followed) == 8
     assert followed.status(CLOCKS()).trouble == ""
+
+
+class Brief(SimpleHTTPRequestHandler):
+    """Hangs up after each answer, whose body comes behind its head."""
+
+    def copyfile(self, *given) -> None:
+        time.sleep(0.05)
+        super().copyfile(*given)
+
+
+def test_a_server_that_hangs_up_after_each_answer_is_followed(folder: Folder) -> None:
+    kind = partial(Brief, directory=str(folder.path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        followed = Followed(ROUTE, (PAIR.public,))
+        with closing(ServerSource(f"http://127.0.0.1:{server.server_port}")) as source:
+            followed.refresh(source, CLOCKS())
+        server.shutdown()
+    assert revision_of(followed) == 7
 
 
 def test_of_many_routes_one_waits_for_a_server_that_hangs(
