@@ -17,19 +17,20 @@ import os
 import threading
 import time
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from connectors.documents import files
 from connectors.documents.choices import Choice, stamps_of
 from connectors.documents.following import Followed, Status
 from connectors.documents.proofs import check_public_keys
+from connectors.documents.rules import is_route
 from connectors.documents.sources import FolderSource, source_of
 from connectors.journal import note
-from optimizer.errors import StorageFailed
+from optimizer.errors import SettingsInvalid, StorageFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
     from types import TracebackType
 
     from optimizer.documents import Unit
@@ -48,7 +49,8 @@ class Client:
     """Chooses for applications, by documents in a folder or on a server.
 
     Args:
-        source: A folder of documents, or the address of a server of them.
+        source: A folder of documents, or the address of a server of them. While it is not there,
+            or has no document at all, that is told in `status`.
         public_key: Ed25519 public key that signed them, or several; None believes unsigned ones.
         stamp_key: The installation's key, which signs stamps; None leaves them unsigned.
         routes: Followed from the start: what is there now is read before this returns. Others are
@@ -60,7 +62,7 @@ class Client:
         clocks: Gives wall clock and monotonic clock, nanoseconds.
 
     Raises:
-        SettingsInvalid: The address or a key is none.
+        SettingsInvalid: The source, a key or a route is none.
     """
 
     def __init__(
@@ -71,19 +73,21 @@ class Client:
         *,
         routes: Iterable[str] = (),
         poll_secs: float = 0.5,
-        keep: Path | None = None,
+        keep: str | Path | None = None,
         clocks: Callable[[], tuple[int, int]] = _clocks,
     ) -> None:
         keys = [public_key] if isinstance(public_key, str) else list(public_key or ())
         self._keys = check_public_keys(keys)
         self._stamp_key = stamp_key
         self._source = source_of(source)
-        self._keep = keep
+        self._keep = None if keep is None else Path(keep)
         self._clocks = clocks
         self._poll_secs = poll_secs
         self._routes: dict[str, Followed] = {}
         self._without: dict[str, Choice] = {}
-        self._named = dict.fromkeys(routes)
+        self._named = dict.fromkeys([routes] if isinstance(routes, str) else routes)
+        if faults := [_fault_of(route) for route in self._named if not is_route(route)]:
+            raise SettingsInvalid(faults)
         self._turn = 0
         stamps_of("", key=stamp_key)  # loads what signs, before a request waits for it
         self._looking = threading.Lock()
@@ -97,17 +101,23 @@ class Client:
         restart = weakref.WeakMethod(self._restart)
         os.register_at_fork(after_in_child=lambda: (begin := restart()) and begin())
 
-    def choose(self, route: str, unit: str, cell: str = "") -> Choice:
+    def choose(self, route: str, unit: object, cell: str = "") -> Choice:
         """Choose how to make a call.
 
         Args:
             route: `tenant/service/route`.
-            unit: What the assignment sticks to, of the kind that `unit_of` names.
+            unit: What the assignment sticks to, of the kind that `unit_of` names: a text, or what
+                `str` gives of it. Without one (None or `""`) the incumbent serves, as no part of
+                the document.
             cell: The call's discrete context, where the application knows one.
 
         Returns:
             The choice; without an arm where there is no document for the route.
         """
+        if not isinstance(unit, str):
+            unit = "" if unit is None else str(unit)
+        if not unit:
+            return self.fall_back(route, cell)
         followed = self._routes.get(route)
         choice = None if followed is None else followed.choose(unit, cell, self._clocks)
         return self._empty(route) if choice is None else choice
@@ -136,7 +146,8 @@ class Client:
         """Tell what is followed on a route, and why nothing newer is."""
         followed = self._routes.get(route)
         if followed is None:
-            return Status(0, "", None, is_followed=False, trouble="nobody asked for it")
+            trouble = "nobody asked for it" if is_route(route) else _fault_of(route)
+            return Status(0, "", None, is_followed=False, trouble=trouble)
         return followed.status(self._clocks())
 
     def routes(self) -> list[str]:
@@ -175,7 +186,7 @@ class Client:
         known = self._without.get(route)
         if known is None:
             known = Choice(route, stamps=stamps_of(route, key=self._stamp_key))
-            if len(self._routes) < _MOST_ROUTES:
+            if len(self._routes) < _MOST_ROUTES and is_route(route):
                 self._without[route] = known
                 self._follow(route)
                 self._hurry.set()
@@ -201,7 +212,7 @@ class Client:
         return followed is not None and not followed.file and route not in self._named
 
     def _look_after(self, followed: Followed) -> None:
-        if self._keep is not None and not followed.file:
+        if self._keep is not None and followed.is_new:
             followed.refresh(FolderSource(self._keep), self._clocks())
         before = followed.file
         followed.refresh(self._source, self._clocks())
@@ -237,3 +248,7 @@ class Client:
                 self.refresh()
             except Exception as error:  # noqa: BLE001 - who chooses must be followed for, always
                 note("error", "documents_not_followed", error=repr(error))
+
+
+def _fault_of(route: str) -> str:
+    return f"{route!r} is no route: must be tenant/service/route"

@@ -76,6 +76,7 @@ class Followed:
 
     Attributes:
         file: The file of the document that is followed; empty for none.
+        is_new: Nothing was looked for yet.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Followed:
         self._tags: dict[str, Hashable] = {}
         self._opened: Opened | None = None
         self._digest, self.file = "", b""
+        self.is_new = True
         self._told = _NOTHING
         self._choices: Choices | None = None
         self._lease: Lease | None = None
@@ -135,7 +137,7 @@ class Followed:
 
     def refresh(self, source: Source, clocks: tuple[int, int]) -> None:
         """Look for something newer; what is wrong with it stands in the status."""
-        before = self._trouble()
+        before, self.is_new = self._trouble(), False
         self._look(source, file_of(CURRENT, self._route), self._take_document, clocks)
         if self._choices is not None:
             self._look(source, file_of(LEASES, self._route), self._take_lease, clocks)
@@ -194,7 +196,7 @@ class Followed:
             self._term = begin(lease, *clocks) if self._opened.document.leased else None
 
     def _trouble(self) -> str:
-        return "; ".join(self._troubles.values())
+        return "; ".join(dict.fromkeys(self._troubles.values()))
 
 
 def _prompt(source: Source, refers: str) -> str | None:
