@@ -65,6 +65,8 @@ def _metric(metric: PlannedMetric) -> str:
             margin = f"+{100 * metric.margin:.1f} points"
         case _:
             margin = f"+{metric.margin:.0%}"
+    if metric.minutes is None:
+        return f"{margin} cannot be shown"
     return f"{margin} in {_time(metric.minutes)}"
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from connectors.api.looking import database_of
@@ -18,17 +19,19 @@ from optimizer.act.planning import PlannedStep, Spread, Traffic, plan
 from optimizer.act.profiles import PROFILES
 from optimizer.act.terms import Incumbent, Terms, terms_of
 from optimizer.decide.case import provider_of
-from optimizer.errors import NotFound
+from optimizer.errors import NotAvailable, NotFound
 from optimizer.windows import WindowKind, WindowSummary
 
 if TYPE_CHECKING:
     import argparse
+    from datetime import datetime
 
     from optimizer.models import Arm
     from optimizer.settings import RouteSettings, Settings
 
 _LONGEST_FIRST = (WindowKind.HOUR, WindowKind.QUARTER, WindowKind.SLIDING, WindowKind.MINUTE)
 _MOST = 10_000
+_YOUNG, _YOUNG_CALLS = 2.0, 20  # so many times the calls an hour, shown by so many calls at least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,7 @@ class Plan:
         candidate: The arm that would be tried; `""` when none is declared, and then a change of
             model to another provider is planned.
         window: The window that traffic is taken from.
-        calls_per_hour: What came in it, as a rate.
+        calls_per_hour: What came in it, whatever arm served, as a rate.
         alpha: Chance, at most, of a wrong verdict.
         max_step_minutes: After which a step that proves nothing is undone.
         steps: What each takes, up to the first that never ends.
@@ -66,8 +69,8 @@ def planning(options: argparse.Namespace) -> int:
     with closing(open_store(*database_of(options))) as store:
         rows = store.scan("windows", prefix=f"{options.route}|", limit=_MOST)
         windows = [from_json(WindowSummary, row.value) for row in rows]
-    window, calls = _newest(windows, options.route, route)
-    told = planned(window, calls, route, options.candidate, settings)
+    window, pace = _newest(windows, options.route, route)
+    told = planned(window, pace, route, options.candidate, settings)
     if options.output == "json":
         written = to_json({"type": "plan", **plain(told)}).decode() + "\n"
     else:
@@ -78,7 +81,7 @@ def planning(options: argparse.Namespace) -> int:
 
 def planned(
     window: WindowSummary,
-    calls: int,
+    pace: float,
     route: RouteSettings | None,
     wanted: str,
     settings: Settings,
@@ -87,7 +90,7 @@ def planned(
 
     Args:
         window: What the incumbent did lately.
-        calls: All calls of the route in that window, whatever arm served them.
+        pace: Calls of the route a minute in that window, whatever arm served them.
         route: The route as declared; None when it is not.
         wanted: Beginning of the candidate's id, or its model; `""` for the first declared one.
         settings: All settings.
@@ -101,7 +104,7 @@ def planned(
     least = PROFILES[settings.decisions.risk_profile].least_step_secs
     if settings.rollout.least_step_secs is not None:
         least = (settings.rollout.least_step_secs,) * len(terms.ladder)
-    traffic = _traffic(window, calls)
+    traffic = _traffic(window, pace)
     steps = plan(terms, traffic, tuple(secs / 60 for secs in least))
     most = settings.rollout.max_step_secs / 60
     return Plan(
@@ -119,21 +122,55 @@ def planned(
 
 def _newest(
     windows: list[WindowSummary], route: str, declared: RouteSettings | None
-) -> tuple[WindowSummary, int]:
-    """Give the longest newest window of the arm in force, and all calls of the route in it.
+) -> tuple[WindowSummary, float]:
+    """Give the longest newest window of the arm in force, and all calls of the route a minute.
 
-    That arm is the declared one, else the busiest.
+    That arm is the declared one, else the busiest. A window in most of which the route had no
+    traffic yet tells no rate of it: then the next shorter one is taken.
     """
     arm = declared.incumbent.id if declared and declared.incumbent else ""
-    for kind in _LONGEST_FIRST:
-        of_kind = [each for each in windows if each.kind is kind and each.calls]
-        end = max((each.end for each in of_kind), default=None)
-        told = [each for each in of_kind if each.end == end]
-        mine = [each for each in told if each.arm == arm] or told
-        if mine:
-            chosen = max(mine, key=lambda each: (each.calls, each.arm, each.revision))
-            return chosen, sum(each.calls for each in told)
-    raise NotFound(f"no window of {route!r} is known: see `llm-optimizer run` or `replay --out`")
+    told = [newest for kind in _LONGEST_FIRST if (newest := _newest_of(windows, kind))]
+    if not told:
+        nowhere = "see `llm-optimizer run` or `replay --out`"
+        raise NotFound(f"no window of {route!r} is known: {nowhere}")
+    seen_until = told[-1][0].end
+    paces = [
+        sum(each.calls for each in of_kind) / _minutes(of_kind[0], seen_until) for of_kind in told
+    ]
+    place = 0
+    while place + 1 < len(told) and _is_young(told[place], told[place + 1], paces[place:]):
+        place += 1
+    if place and told[place][0].kind is WindowKind.MINUTE:
+        when = told[place][0].end + timedelta(minutes=5)
+        raise NotAvailable(
+            f"traffic of {route!r} has only begun, and its rate is not known yet: "
+            f"ask again at {when:%H:%M} UTC"
+        )
+    mine = [each for each in told[place] if each.arm == arm] or told[place]
+    return max(mine, key=lambda each: (each.calls, each.arm, each.revision)), paces[place]
+
+
+def _newest_of(windows: list[WindowSummary], kind: WindowKind) -> list[WindowSummary]:
+    """Give the newest windows of a kind, one for each arm and revision."""
+    of_kind = [each for each in windows if each.kind is kind and each.calls]
+    end = max((each.end for each in of_kind), default=None)
+    return [each for each in of_kind if each.end == end]
+
+
+def _minutes(window: WindowSummary, seen_until: datetime) -> float:
+    """Give the length of a window; of one that a replay cut short, that of what was replayed."""
+    is_cut = window.partial and window.start < seen_until < window.end
+    return ((seen_until if is_cut else window.end) - window.start).total_seconds() / 60
+
+
+def _is_young(
+    longer: list[WindowSummary], shorter: list[WindowSummary], paces: list[float]
+) -> bool:
+    """Tell whether traffic began, or rose as much, within the longer of two newest windows."""
+    calls, is_newer = sum(each.calls for each in shorter), shorter[0].end >= longer[0].end
+    if longer[0].kind is WindowKind.SLIDING and calls == sum(each.calls for each in longer):
+        return is_newer  # all of them came in the newest minute
+    return is_newer and calls >= _YOUNG_CALLS and paces[1] >= _YOUNG * paces[0]
 
 
 def _candidate(route: RouteSettings | None, wanted: str) -> Arm | None:
@@ -182,8 +219,7 @@ def _is_other_provider(incumbent: Arm | None, candidate: Arm | None) -> bool:
     return not mine or mine != theirs
 
 
-def _traffic(window: WindowSummary, all_calls: int) -> Traffic:
-    minutes = (window.end - window.start).total_seconds() / 60
+def _traffic(window: WindowSummary, pace: float) -> Traffic:
     calls, good = window.calls, max(window.calls - window.errors, 0)
     spreads: Mapping[str, Spread] = {
         "latency": Spread(sd=window.latency_log_sd, told=good / calls),
@@ -192,9 +228,7 @@ def _traffic(window: WindowSummary, all_calls: int) -> Traffic:
         "cost": Spread(sd=window.cost_log_sd, told=window.billed / calls),
         "quality": Spread(sd=window.score_sd, told=window.scores / calls),
     }
-    return Traffic(
-        calls_per_minute=all_calls / minutes, spreads=spreads, error_rate=window.errors / calls
-    )
+    return Traffic(calls_per_minute=pace, spreads=spreads, error_rate=window.errors / calls)
 
 
 def _impossible(steps: tuple[PlannedStep, ...], most: float, window: WindowSummary) -> list[str]:

@@ -94,6 +94,54 @@ def test_all_calls_of_the_route_are_its_traffic_and_old_windows_none(
     assert (plan["calls_per_hour"], plan["incumbent"]) == (3600, hour.arm)
 
 
+@pytest.mark.parametrize(
+    ("calls", "rate"),
+    [
+        # Of each kind of window, longest first: at true 7,200 an hour, begun ...
+        pytest.param((7200, 1800, 600, 120), 7200, id="long ago"),
+        pytest.param((1500, 1500, 600, 120), 6000, id="12 minutes ago"),
+        pytest.param((600, 600, 600, 120), 7200, id="5 minutes ago"),
+        pytest.param((360, 360, 360, 120), 4320, id="3 minutes ago"),
+        pytest.param((0, 0, 600, 120), 7200, id="5 minutes ago, no quarter over yet"),
+        pytest.param((20, 6, 4, 3), 20, id="few calls, which say little of a rate"),
+    ],
+)
+def test_a_route_whose_traffic_has_only_begun_is_planned_by_what_was_seen(
+    shell: Shell, tmp_path: Path, calls: tuple[int, ...], rate: float
+) -> None:
+    kinds = (WindowKind.HOUR, WindowKind.QUARTER, WindowKind.SLIDING, WindowKind.MINUTE)
+    windows = [a_summary(kind=kind, calls=n) for kind, n in zip(kinds, calls, strict=True)]
+    assert told(shell, keeping(tmp_path / "views.db", *windows))["calls_per_hour"] == rate
+
+
+@pytest.mark.parametrize("calls", [120, 6], ids=str)
+def test_the_first_minute_of_traffic_is_too_early(shell: Shell, tmp_path: Path, calls: int) -> None:
+    windows = [
+        a_summary(kind=kind, calls=calls) for kind in (WindowKind.SLIDING, WindowKind.MINUTE)
+    ]
+    done = shell("plan", ROUTE, "--db", keeping(tmp_path / "views.db", *windows))
+    assert done.code == 1
+    again = windows[0].end + timedelta(minutes=5)
+    assert f"ask again at {again:%H:%M} UTC" in done.errors
+
+
+def test_a_window_that_a_replay_cut_short_counts_for_what_was_replayed(
+    shell: Shell, tmp_path: Path
+) -> None:
+    minute = a_summary(kind=WindowKind.MINUTE, calls=60, partial=True)
+    hour = a_summary(kind=WindowKind.HOUR, calls=1200, partial=True)
+    hour = replace(
+        hour, start=minute.end - timedelta(minutes=20), end=minute.end + timedelta(minutes=40)
+    )
+    assert told(shell, keeping(tmp_path / "views.db", hour, minute))["calls_per_hour"] == 3600
+
+
+def test_what_is_never_shown_is_said_in_its_place(shell: Shell, tmp_path: Path) -> None:
+    done = shell("plan", ROUTE, "--db", stored(tmp_path, scores=0))
+    assert " cannot be shown\n" in done.output
+    assert "in never" not in done.output
+
+
 def test_the_plan_is_read_as_tables(shell: Shell, tmp_path: Path) -> None:
     done = shell("plan", ROUTE, "--db", stored(tmp_path))
     assert (done.code, done.errors) == (0, "")
