@@ -15,7 +15,7 @@ from optimizer.act.minutes import Minute, empty_minute
 from optimizer.act.signals import signals_of
 from optimizer.act.terms import Terms
 from optimizer.act.trials import Outcome, Trials
-from optimizer.act.wording import QUIET, verdict_of
+from optimizer.act.wording import QUIET, verdict_of, with_unrevisioned
 from optimizer.errors import UnknownVersion
 from optimizer.panes import MINUTE_NS, PANE_NS
 from optimizer.rollouts import Verdict
@@ -97,14 +97,16 @@ class Judge:
         self._minute = Minute(*map(np.add, self._minute, folded.minute))
         if tick.end_ns == self._minute_end_ns:
             self._close_minute()
-        return self._look(tick.end_ns)
+        return self._look(tick)
 
-    def _look(self, at_ns: int) -> Verdict:
+    def _look(self, tick: Tick) -> Verdict:
         """Look; while nothing but time has passed since the minute, say what was said then."""
         outcomes, breaches = self._trials.outcomes()
         outcome = Outcome(int(outcomes[0]))
         if self._said is None or self._said[0] != outcome or outcome not in QUIET:
-            verdict = verdict_of(self._trials, outcome, breaches, at_ns)
+            verdict = verdict_of(self._trials, outcome, breaches, tick.end_ns)
+            if outcome is Outcome.SHARE_MISMATCH:
+                verdict = with_unrevisioned(verdict, tick.rows)
             told = signals_of(self._trials, self._bill)
             if told:
                 detail = f"{verdict.detail} (besides: {', '.join(told)})"

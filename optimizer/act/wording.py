@@ -12,7 +12,7 @@ import numpy as np
 from optimizer.act.forecast import forecast
 from optimizer.act.terms import MEANS, METRICS, RATIOS, SHARES
 from optimizer.act.trials import Outcome
-from optimizer.panes import MINUTE_NS
+from optimizer.panes import AT, MINUTE_NS
 from optimizer.rollouts import Verdict, VerdictKind
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from optimizer.act.hard_limits import Breaches
     from optimizer.act.trials import Trials
+    from optimizer.rollouts import Rows
 
 
 _NOBODY = (
@@ -47,6 +48,19 @@ def verdict_of(trials: Trials, outcome: Outcome, breaches: Breaches, at_ns: int)
     metric, detail = saying.say(trials, breaches)
     verdict = Verdict(kind=saying.kind, reason=saying.reason, metric=metric, detail=detail)
     return _with_needs(verdict, trials, at_ns) if outcome in _WAITING else verdict
+
+
+def with_unrevisioned(verdict: Verdict, rows: Rows | None) -> Verdict:
+    """Say of the newest calls how many carry no revision: who is elsewhere, or why."""
+    if rows is None:
+        return verdict
+    calls = rows.sums[:, AT["calls"]]
+    seen = int(calls.sum())
+    without = int(calls[[revision == 0 for _, revision in rows.names]].sum())
+    if not without:
+        return verdict
+    told = f"{without} of the newest {seen} calls carry no revision (lease over, or no unit)"
+    return replace(verdict, detail=f"{verdict.detail}; {told}")
 
 
 def _with_needs(verdict: Verdict, trials: Trials, at_ns: int) -> Verdict:
@@ -104,7 +118,7 @@ def _limit_unclear(trials: Trials, breaches: Breaches) -> tuple[str, str]:
 def _mismatch(trials: Trials, _: Breaches) -> tuple[str, str]:
     strays, seen = int(trials.share.strays[0]), int(trials.share.seen[0])
     if strays:
-        return "", f"{strays} of {seen} calls are where the document does not send them"
+        return "", f"{strays} of {seen} calls are not where this document sends them"
     candidate, control = trials.share.stamped[0].astype(int).tolist()
     share = trials.gates.slots[0] / 200
     return "", f"{candidate} of {candidate + control} calls came to the candidate, not {share:.1%}"

@@ -1,4 +1,5 @@
 import statistics
+from dataclasses import replace
 
 import pytest
 
@@ -46,6 +47,15 @@ def test_a_broken_candidate_fails_at_once():
 def test_traffic_on_an_older_document_is_invalid():
     verdict = judged(a_judge(), World(4), HOURS, 10, 7, stale=1.0)
     assert (verdict.kind, verdict.reason) == (VerdictKind.INVALID, "share_mismatch")
+
+
+def test_calls_without_a_revision_are_told_from_those_of_another_document():
+    without = judged(a_judge(), World(4), HOURS, 10, 0, stale=1.0)
+    older = judged(a_judge(), World(4), HOURS, 10, 6, stale=1.0)
+    assert without == replace(older, detail=without.detail)
+    assert without.detail.startswith(older.detail)
+    assert without.detail.endswith("calls carry no revision (lease over, or no unit)")
+    assert "no revision" not in older.detail
 
 
 def test_a_step_whose_document_came_late_is_judged_from_then_on():
