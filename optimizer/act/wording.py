@@ -29,6 +29,9 @@ _NOBODY = (
 )
 
 
+_SCORES_COME_SECS = 900.0  # of a step; where none have come by then, none are given
+
+
 class _Saying(NamedTuple):
     kind: VerdictKind
     reason: str
@@ -72,12 +75,22 @@ def _with_needs(verdict: Verdict, trials: Trials, at_ns: int) -> Verdict:
         verdict = replace(verdict, metric=needed.metric)
         if verdict.reason == "metrics_open":
             verdict = replace(verdict, detail=_slowest(trials, needed.metric))
+    if math.isinf(needed.minutes) and _awaits_scores(trials, needed.metric):
+        return replace(verdict, detail=f"{verdict.detail}; no scores to compare have come yet")
     if math.isinf(needed.minutes):
         return replace(verdict, detail=f"{verdict.detail}; as things are it never will be")
     # In whole minutes, for a forecast is no better than that.
     until_ns = -(-(at_ns + round(needed.minutes * MINUTE_NS)) // MINUTE_NS) * MINUTE_NS
     until = datetime.fromtimestamp(until_ns // 10**9, UTC)
     return replace(verdict, calls_needed=math.ceil(needed.calls), until=until)
+
+
+def _awaits_scores(trials: Trials, metric: str) -> bool:
+    """Tell whether scores alone are missing, and may still come: they are given after the calls."""
+    is_early = bool(trials.age_secs[0] < _SCORES_COME_SECS)
+    if metric != "quality" or not is_early:
+        return False
+    return not trials.gates.contrast.calls[0, MEANS.index(metric)].all()
 
 
 def effect_of(trials: Trials, metric: str) -> str:

@@ -141,6 +141,9 @@ def test_a_metric_that_no_call_tells_is_said_to_stay_open_once_there_are_calls()
     early = judged(judge, world, 12, 10, 7)
     assert "never" not in early.detail
     assert early.calls_needed is not None
-    late = judged(judge, world, 120, 10, 7)
+    soon = judged(judge, world, 60, 10, 7)
+    assert (soon.metric, soon.calls_needed) == ("quality", None)
+    assert soon.detail.endswith("no scores to compare have come yet")
+    late = judged(judge, world, 60, 10, 7)
     assert (late.metric, late.calls_needed) == ("quality", None)
     assert late.detail.endswith("as things are it never will be")
