@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from optimizer.orient.records import Record
     from optimizer.settings import RouteSettings, Settings
 
+WAITS = "rollout_waits"  # rule of the finding that tells why what may start does not
 UNCHANGED_ANSWERS = {"cache"}  # what else changes may change answers
 
 
@@ -174,7 +175,7 @@ def waiting(
     """Say what a pending decision waits for before it can be started."""
     after = " The approval stands: it starts as soon as that has changed." if approved else ""
     return remark(
-        (decision.route, decision.candidate, "rollout_waits"),
+        (decision.route, decision.candidate, WAITS),
         at,
         f"Decision {decision.id} cannot be started yet",
         f"{missing.told[:1].upper()}{missing.told[1:]}.{after}",

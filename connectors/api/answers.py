@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from connectors.api.looking import EVERY_S, told
 from connectors.publisher import FINDINGS
 from optimizer.decide.orders import OBEYED, REFUSED
-from optimizer.events import is_wide
+from optimizer.events import Order, OrderAction
 from optimizer.findings import Finding, finding_id
+from optimizer.starting import WAITS
 
 if TYPE_CHECKING:
     from optimizer.events import FeedbackEvent
@@ -29,7 +30,10 @@ class Answers:
         self._said = told(log, FINDINGS, Finding, log.end(FINDINGS))
 
     def wait(self, seconds: float) -> list[Finding]:
-        """Give the answer when it has come; of an order to several routes, all that come together.
+        """Give the answer when it has come, and what came with it.
+
+        That is, of an order to several routes, the answers of others; of an approval, what its
+        start waits for.
 
         Args:
             seconds: How long to wait; after that none is given.
@@ -38,9 +42,8 @@ class Answers:
         found: list[Finding] = []
         for finding in self._said:
             if finding is not None:
-                found += [finding] if self._answers(finding) else []
-                if found and not is_wide(self._event.data.route):
-                    break
+                if self._answers(finding) or self._holds_up(finding, found):
+                    found.append(finding)
             elif found or time.monotonic() > until:  # noqa: TID251 - as above
                 break
             else:
@@ -55,3 +58,10 @@ class Answers:
     def _answers(self, finding: Finding) -> bool:
         name = finding_id(finding.route, self._event.id, finding.rule, finding.since)
         return finding.rule in {OBEYED, REFUSED} and finding.id == name
+
+    def _holds_up(self, finding: Finding, found: list[Finding]) -> bool:
+        """Tell whether a finding says why what was approved in that instant does not begin."""
+        order = self._event.data
+        approves = isinstance(order, Order) and order.action is OrderAction.APPROVE
+        answered = {(one.route, one.since) for one in found}
+        return approves and finding.rule == WAITS and (finding.route, finding.since) in answered

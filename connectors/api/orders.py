@@ -179,7 +179,6 @@ def _told(answers: Answers, store: Store, order: Order, wait_s: int) -> int:
         )
         return 1
     print_lines(map(rendering.as_line, found))
-    print_lines(one.detail for one in found if answers.is_refusal(one))
     if order.decision_id and (row := store.get("decisions", order.decision_id)):
         print_lines([rendering.as_line(from_json(OptimizationDecision, row.value))])
     return 1 if any(map(answers.is_refusal, found)) else 0

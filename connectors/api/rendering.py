@@ -97,9 +97,11 @@ def _calls(summary: WindowSummary) -> str:
 
 
 def _finding(finding: Finding) -> str:
-    is_over = finding.status is FindingStatus.CLOSED and finding.until != finding.since
-    state = "over" if is_over else str(finding.severity)
-    return f"{state}: {finding.title}"
+    is_closed = finding.status is FindingStatus.CLOSED
+    is_remark = is_closed and finding.until == finding.since
+    state = "over" if is_closed and not is_remark else str(finding.severity)
+    detail = f". {finding.detail}" if is_remark and finding.detail else ""
+    return f"{state}: {finding.title}{detail}"
 
 
 def of_decision(decision: OptimizationDecision) -> str:

@@ -22,10 +22,11 @@ from connectors.stores.sqlite import SqliteStore
 from optimizer.decide.orders import OBEYED, REFUSED
 from optimizer.decisions import DecisionStatus
 from optimizer.events import EVERYWHERE, OrderAction
-from optimizer.findings import finding_id
+from optimizer.findings import finding_id, remark
 from optimizer.observe.columns import Record, RecordKind
 from optimizer.observe.observer import Ledger
 from optimizer.rollouts import Phase
+from optimizer.starting import WAITS
 from tests.builders import (
     ROUTE,
     START,
@@ -196,9 +197,13 @@ def answer(file: Path, rule: str, route: str = ROUTE) -> None:
         (record,) = messages.decode(entries[-1].value, KINDS)
         assert isinstance(record, Record)
         name = finding_id(route, read_event(record.body).id, rule, START)
-        other = a_finding(id="another", rule=rule)
-        mine = a_finding(id=name, route=route, rule=rule, detail="because")
-        events = [to_json(cloud_event(one, "svc")) for one in (other, mine)]
+        said = [
+            a_finding(id="another", rule=rule),
+            replace(remark((route, "", rule), START, "An answer", "Given by ada"), id=name),
+            remark((route, "", WAITS), START, "It cannot be started yet", "No scores."),
+            remark((route, "", WAITS), minutes_later(1), "Of another instant", ""),
+        ]
+        events = [to_json(cloud_event(one, "svc")) for one in said]
         log.append(FINDINGS, [(route, event) for event in events])
 
 
@@ -223,9 +228,10 @@ def test_who_waits_is_told_what_came_of_it(
     assert (process.returncode, errors) == (code, "")
     lines = output.splitlines()
     after = lines[lines.index(next(one for one in lines if one.startswith("order "))) + 1 :]
-    assert "FINDING" in after[0]
-    assert ("because" in after) is (rule == REFUSED)
-    assert ("DECISION" in after[-1]) is ("approve" in words)
+    findings = [line.split("info: ")[1] for line in after if "FINDING" in line]
+    waits = ["It cannot be started yet. No scores."] if "approve" in words else []
+    assert findings == ["An answer. Given by ada", *waits]
+    assert [line[18:26] for line in after if "FINDING" not in line] == ["DECISION"] * len(waits)
 
 
 def test_who_waits_in_vain_is_told(shell: Shell, database: Path) -> None:  # noqa: ARG001

@@ -21,7 +21,7 @@ from connectors.api.progress import Progress
 from connectors.codecs import to_json
 from connectors.logs.sqlite import SqliteLog
 from connectors.publisher import DECISIONS, FINDINGS
-from optimizer.findings import FindingStatus, Severity
+from optimizer.findings import FindingStatus, Severity, remark
 from optimizer.observe.observer import Ledger
 from optimizer.panes import FINAL_NS
 from optimizer.rollouts import Verdict, VerdictKind
@@ -246,6 +246,23 @@ def test_a_run_prints_documents_and_what_changes_in_rollouts(
     looked = "15 calls against 285: need data (metrics open cost)"
     assert first == f"2025-03-03 12:00  {step}), {looked}"
     assert changed == f"2025-03-03 12:02  {step}, paused), {looked}, {missing}"
+
+
+def test_a_run_prints_more_of_a_remark_than_its_title(capsys: pytest.CaptureFixture[str]) -> None:
+    finding = a_finding()
+    over = replace(finding, status=FindingStatus.CLOSED, until=minutes_later(5))
+    with Console("table", "none") as console:
+        console.watch(remark((ROUTE, "", "rollout_waits"), START, "It cannot start", "No scores."))
+        console.watch(remark((ROUTE, "", "rollout_waits"), START, "It cannot start", ""))
+        console.watch(finding)
+        console.watch(over)
+    said = [line.split(f"{ROUTE}  ")[1] for line in capsys.readouterr().out.splitlines()]
+    assert said == [
+        "info: It cannot start. No scores.",
+        "info: It cannot start",
+        f"critical: {finding.title}",
+        f"over: {finding.title}",
+    ]
 
 
 def test_a_run_prints_documents_and_rollouts_as_json_too(
