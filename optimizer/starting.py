@@ -85,7 +85,8 @@ def start_of(
     if decision.incumbent != incumbent:
         return Missing(f"it would change {decision.incumbent}; {incumbent} is in force")
     if candidate is None:
-        return Missing(f"{decision.candidate} is not declared any more (routes[].candidates)")
+        told = f"candidate {decision.candidate} is not declared any more (routes[].candidates)"
+        return Missing(told)
     if candidate.id in acting.gone:
         told = f"a gateway reported the model of {candidate.id} gone: approve it once it is back"
         return Missing(told)
@@ -99,7 +100,10 @@ def start_of(
 def _unheard(decision: OptimizationDecision, record: Record | None, settings: Settings) -> str:
     """Say what telemetry has not told of the arm in force; `""` for nothing."""
     if record is None or record.calls < RECORDED_CALLS or record.latency_p99_ms is None:
-        return f"{decision.incumbent} has not served {RECORDED_CALLS} calls lately to compare with"
+        return (
+            f"incumbent {decision.incumbent} has not served {RECORDED_CALLS} calls lately "
+            "to compare with"
+        )
     if _changes_answers(decision) and settings.rollout.require_quality and not record.scores:
         return (
             "answers may change and no call of this route was scored lately, so it cannot be shown "

@@ -41,7 +41,8 @@ def hear(
         case ReportOutcome.MODEL_GONE:
             return _lose(acting, report, at_ns, is_pinned=is_pinned)
         case ReportOutcome.FAILED if report.revision == acting.revision:
-            why = f"{report.gateway or 'the gateway'} refused it: {report.detail}"
+            who = f"the gateway {report.gateway}".rstrip()
+            why = f"{who} refused it: {report.detail}"
             if acting.rollout is None:
                 return acting, [_finding(report, at_ns, "document_refused", why)]
             return call_back(acting, at_ns, why, failed=True)

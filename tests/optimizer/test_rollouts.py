@@ -1,5 +1,6 @@
 """A decision becomes traffic, step by step, and the telemetry that follows keeps or undoes it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -256,6 +257,20 @@ def test_an_arm_that_answers_else_is_not_tried_where_nobody_scores():
     assert life.shares == [0]
     assert life.rules == ["rollout_waits"]
     assert life.state.docket.pending == PENDING
+
+
+@pytest.mark.parametrize(
+    ("candidate", "records", "told"),
+    [
+        ("gpt-9-1f", True, "Candidate gpt-9-1f is not declared any more"),
+        (NEW.id, False, f"Incumbent {OLD.id} has not served"),
+    ],
+)
+def test_what_a_start_waits_for_names_arms_as_they_are(candidate, records, told):
+    life = Life(given(), pending=replace(PENDING, candidate=candidate))
+    life.state = replace(life.state, records=life.state.records if records else {})
+    life.minutes(1 / 6)
+    assert life.of(Finding)[-1].detail.startswith(told)
 
 
 def test_being_stored_at_every_tick_changes_nothing():

@@ -237,9 +237,15 @@ def test_a_step_is_not_given_up_before_its_least_time():
 
 def test_a_document_at_rest_that_a_gateway_refuses_is_told():
     life = Life(given())
-    refused = a_report(outcome=ReportOutcome.FAILED, revision=1, detail="no such model")
-    said = [one for one in life.minutes(1 / 6, refused) if isinstance(one, Finding)]
-    assert [(one.rule, one.severity) for one in said] == [("document_refused", Severity.CRITICAL)]
+    told = {"outcome": ReportOutcome.FAILED, "revision": 1, "detail": "no such model"}
+    refused = a_report(**told), a_report(id="report-2", gateway="gpt-4o", **told)
+    said = [one for one in life.minutes(1 / 6, *refused) if isinstance(one, Finding)]
+    critical = ("document_refused", Severity.CRITICAL)
+    assert [(one.rule, one.severity) for one in said] == [critical] * 2
+    assert [one.detail for one in said] == [
+        "The gateway refused it: no such model.",
+        "The gateway gpt-4o refused it: no such model.",
+    ]
 
 
 def test_an_arm_in_force_whose_model_goes_with_nothing_before_it_is_told():
