@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from connectors.api.looking import RUN_FIRST, database_in
 from connectors.api.opening import open_store
 from connectors.api.opening_gateways import open_gateway
 from connectors.api.rendering import as_table
@@ -35,8 +36,9 @@ _MOST_ROUTES = 100_000
 def show(options: argparse.Namespace) -> int:
     """Put what each route should have beside what the gateway has and its replicas run."""
     settings = load(options.config, os.environ)
-    gateway, database = open_gateway(settings), settings.database
-    with closing(open_store(database.connection_string, database.timeout_secs)) as store:
+    database = database_in(settings, way_out=RUN_FIRST)
+    gateway = open_gateway(settings)
+    with closing(open_store(*database)) as store:
         rows = store.scan("documents", limit=_MOST_ROUTES)
         wanted = {row.key: from_json(Document, row.value) for row in rows}
     routes = sorted({*wanted, *gateway.routes()})

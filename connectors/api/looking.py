@@ -28,6 +28,7 @@ T = TypeVar("T")
 S = TypeVar("S", bound="Said")
 
 MOST = 100_000  # rows of a view that are looked at
+RUN_FIRST = "start `llm-optimizer run` with these settings first"  # a way out
 EVERY_S = 0.5  # between looks for what has come
 
 
@@ -49,7 +50,7 @@ def database_in(
     if scheme == "memory":
         raise NotFound(f"{database} keeps nothing to look at: {way_out}")
     if scheme == "sqlite" and not Path(path).is_file():
-        raise NotFound(f"{path}: no such database: {way_out}")
+        raise NotFound(f"{Path(path).absolute()}: no such database: {way_out}")
     return database, settings.database.timeout_secs
 
 

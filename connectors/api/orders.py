@@ -14,7 +14,7 @@ from uuid import uuid4
 from connectors.api import rendering
 from connectors.api.answers import Answers
 from connectors.api.inputs import open_inputs
-from connectors.api.looking import database_in, only, print_lines
+from connectors.api.looking import RUN_FIRST, database_in, only, print_lines
 from connectors.api.opening import open_log_of, open_store
 from connectors.api.rollouts import document_of, progress_of
 from connectors.codecs import from_json, read_event, to_json
@@ -45,14 +45,13 @@ _SILENT_S = 180  # a run that has told of no minute for so long may not be runni
 _ANSWERS = {OrderAction.APPROVE, OrderAction.REJECT}
 # What makes things safer is not refused because something has changed meanwhile.
 _WITH_REVISION = _ANSWERS | {OrderAction.PIN, OrderAction.UNPIN, OrderAction.RESUME}
-_WAY_OUT = "start `llm-optimizer run` with these settings first"
 
 
 def giving(options: argparse.Namespace) -> int:
     """Give one order; wait for what comes of it where that is asked for."""
     settings = load(options.config, os.environ)
     with ExitStack() as stack:
-        database = database_in(settings, way_out=_WAY_OUT)
+        database = database_in(settings, way_out=RUN_FIRST)
         store = stack.enter_context(closing(open_store(*database)))
         event = _event(_order(options, store))
         order = event.data

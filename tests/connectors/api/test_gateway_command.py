@@ -54,6 +54,11 @@ def test_what_is_there_is_shown_beside_what_should_be(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPTIMIZER_GATEWAY__KIND", "memory")
+    refused = shell("gateway", "show")
+    assert (refused.code, refused.output) == (1, "")
+    assert f"{Path('optimizer.db').absolute()}: no such database: start `llm" in refused.errors
+    assert not Path("optimizer.db").exists()
+    open_store("sqlite://optimizer.db").close()
     assert shell("gateway", "show").output == "no route has a document yet\n"
     names = ("in force", "still to come", "somebody else's", "changed", "nobody said it")
     routes = {name: f"acme/shop/{number}" for number, name in enumerate(names)}

@@ -100,7 +100,7 @@ def test_a_database_that_is_not_there_is_told_and_not_made(action: str, shell: S
     for options in ((), ("--db", "nowhere.db"), ("--db", ".")):
         done = shell("decisions", *action.split(), *options)
         assert (done.code, done.output) == (1, "")
-        name = options[1] if options else "optimizer.db"
+        name = Path(options[1] if options else "optimizer.db").absolute()
         assert f"{name}: no such database: --db names optimizer.db of a run" in done.errors
     assert list(shell.folder.iterdir()) == []
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from connectors import gateways
+from connectors.api.opening import open_store
 from connectors.gateways.conformance import CHECKS
 from connectors.gateways.reference import configurations, managed_configs, orchestrator
 from connectors.gateways.reference.serving import JsonFile, JsonServer
@@ -44,6 +45,7 @@ def test_the_settings_of_its_page_lead_to_a_gateway_that_holds(
         monkeypatch.setenv("OPTIMIZER_GATEWAY__URL", server.address)
         monkeypatch.setenv("OPTIMIZER_GATEWAY__TOKEN", TOKEN)
         done = shell("gateway", "check", "--config", "config.yaml")
+        open_store("sqlite://optimizer.db").close()  # as `run` makes it
         shown = shell("gateway", "show", "--config", "config.yaml")
         monkeypatch.setenv("OPTIMIZER_GATEWAY__TOKEN", "wrong")
         refused = shell("gateway", "check", "--config", "config.yaml")
