@@ -31,6 +31,10 @@ _ELSEWHERE = (
     "most calls that were told of when they started were not seen to end, so they count as hung: "
     "what a gateway tells of one trace must come to one partition, in its order"
 )
+_FORGED = (
+    "signatures of stamps do not fit, so these are not believed: the application or gateway that "
+    "stamps calls must sign with stamps.key (OPTIMIZER_STAMPS__KEY), unless somebody forges them"
+)
 _TOLD = {  # what else became of calls and scores; `shadowed` are another producer's
     "scores": "scores",
     "hung": "hung",  # of whose end no span told
@@ -58,6 +62,7 @@ class Console:
         self.ledgers: dict[str, Ledger] = {}
         self._open: set[str] = set()  # ids of the findings that were counted
         self.covered: dict[str, dict[str, Coverage]] = {}
+        self._is_forged = False  # stamps that came in this run were badly signed
         self._render = rendering.as_json if output == "json" else rendering.as_line
         self._windows = windows
         self._rollouts = RolloutChanges()
@@ -90,6 +95,7 @@ class Console:
             case Coverage():
                 self.covered.setdefault(output.route, {})[output.arm] = output
             case Ledger():
+                self._is_forged |= self._more(output, "badly_signed") > 0
                 self.ledgers[output.partition] = output
 
     def warnings(self) -> list[str]:
@@ -97,7 +103,13 @@ class Console:
         total = self._total()
         twice = [_TWICE] if all(total[name] for name in TOLD_BY.values()) else []
         is_elsewhere = total["hung"] > total["assignments_closed"]
-        return [*twice, *([_ELSEWHERE] if is_elsewhere else [])]
+        forged = [_FORGED] if self._is_forged else []
+        return [*twice, *([_ELSEWHERE] if is_elsewhere else []), *forged]
+
+    def _more(self, ledger: Ledger, name: str) -> int:
+        """Give how much a count has risen in this run; the first ledger may be an earlier one's."""
+        before = self.ledgers.get(ledger.partition, ledger)
+        return ledger.counts.get(name, 0) - before.counts.get(name, 0)
 
     def _total(self) -> Counter[str]:
         total: Counter[str] = Counter()

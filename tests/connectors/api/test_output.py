@@ -221,6 +221,23 @@ def test_an_account_tells_what_became_of_calls_and_scores_that_do_not_count(
     )
 
 
+@pytest.mark.parametrize(
+    ("counts", "times"),
+    [
+        pytest.param([("a", 0), ("a", 3), ("a", 3)], 1, id="they come"),
+        pytest.param([("a", 9), ("b", 0), ("b", 1)], 1, id="in one partition"),
+        pytest.param([("a", 9), ("a", 9), ("b", 9)], 0, id="an earlier run counted them"),
+    ],
+)
+def test_it_is_said_once_where_the_signatures_of_stamps_do_not_fit(
+    counts: list[tuple[str, int]], times: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledgers = [Ledger(partition, 0, {"badly_signed": count}) for partition, count in counts]
+    said = [line for line in account_after(capsys, *ledgers) if "warning" in line]
+    assert len(said) == times
+    assert all("must sign with stamps.key (OPTIMIZER_STAMPS__KEY)" in line for line in said)
+
+
 def test_a_run_prints_documents_and_what_changes_in_rollouts(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
