@@ -108,7 +108,8 @@ def _check_stamps(stamps: Mapping[str, Any], sources: list[dict[str, Any]], read
     if stamps.get("key") is None and reader.is_sound("stamps.key"):
         for key, check in checks.items():
             if check not in {None, StampCheck.OFF}:
-                reader.fault(key, check.value, "must be off as long as stamps.key is not given")
+                way_out = "give it (OPTIMIZER_STAMPS__KEY), or set this to off"
+                reader.fault(key, check.value, f"needs stamps.key: {way_out}")
 
 
 def _check_distinct(items: list[dict[str, Any]], at: str, name: str, reader: Reader) -> None:
