@@ -67,7 +67,7 @@ def showing(options: argparse.Namespace) -> int:
 def tailing(options: argparse.Namespace) -> int:
     """Print decisions as they are appended to the log, a repeated event once."""
     render = rendering.as_json if options.output == "json" else rendering.as_line
-    follow(options, DECISIONS, OptimizationDecision, render)
+    follow(options, DECISIONS, OptimizationDecision, render, nothing="no decisions")
     return 0
 
 

@@ -105,6 +105,8 @@ def follow(
     type_: type[S],
     render: Callable[[S], str],
     route: str = "",
+    *,
+    nothing: str,
 ) -> None:
     """Print what a topic says, the last few first; on and on, unless told to end at its end.
 
@@ -114,14 +116,18 @@ def follow(
         type_: What is in it.
         render: Makes a line of one.
         route: Only of this route, service or tenant; `""` for all.
+        nothing: The line where none was printed by the end; JSON lines are none then.
     """
+    is_silent = options.output != "json"
     with closing(log_of(options)) as log:
         for value in told(log, topic, type_, max(log.end(topic) - options.limit, 0)):
             if value is None and options.no_follow:
+                print_lines([nothing] if is_silent else [])
                 return
             if value is None:
                 time.sleep(EVERY_S)
             elif is_within(value.route, route):
+                is_silent = False
                 print_lines([render(value)])
 
 

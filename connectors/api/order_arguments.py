@@ -28,7 +28,7 @@ _OF_A_ROUTE = {
     "unpin": "end a pin",
 }
 _OF_ALL = {
-    "stop": "put the incumbent back, and decide nothing until start",
+    "stop": "undo what is on its way (roll-back undoes what was kept), decide nothing until start",
     "start": "end a stop",
 }
 

@@ -61,7 +61,9 @@ def showing(options: argparse.Namespace) -> int:
 def watching(options: argparse.Namespace) -> int:
     """Print what changes in rollouts as it is appended to the log, a repeated event once."""
     render = rendering.as_json if options.output == "json" else rendering.as_line
-    follow(options, ROLLOUTS, RolloutProgress, render, options.route)
+    lately = f" of {options.route} among the last {options.limit} changes" if options.route else ""
+    nothing = f"no rollouts{lately}"
+    follow(options, ROLLOUTS, RolloutProgress, render, options.route, nothing=nothing)
     return 0
 
 

@@ -236,7 +236,9 @@ def _locked(folder: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(descriptor)
-        raise RecordingInvalid(f"{folder}: another writer has it open: stop that first") from error
+        way_out = "stop that first, or name another folder (for a run: service.data_dir)"
+        fault = f"{folder.absolute()}: another writer has it open: {way_out}"
+        raise RecordingInvalid(fault) from error
     return descriptor
 
 

@@ -105,7 +105,8 @@ def test_a_second_run_on_the_same_data_is_refused(tmp_path: Path) -> None:
     assert "job_started" in first.stderr.readline()
     second = llm_optimizer("run", **variables(tmp_path))
     assert (second.returncode, second.stdout) == (1, "")
-    assert f"{tmp_path}/data/inputs: another writer has it open: stop that first" in second.stderr
+    assert f"{tmp_path}/data/inputs: another writer has it open: stop that" in second.stderr
+    assert "or name another folder (for a run: service.data_dir)" in second.stderr
     first.send_signal(signal.SIGINT)
     _, errors = first.communicate(timeout=20)
     assert first.returncode == 0

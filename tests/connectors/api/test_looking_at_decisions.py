@@ -122,7 +122,9 @@ def test_an_empty_database_holds_no_decisions(shell: Shell) -> None:
     SqliteStore(shell.folder / "empty.db").close()
     assert shell("decisions", "list", "--db", "empty.db") == (0, "no decisions\n", "")
     assert shell("decisions", "list", "--db", "empty.db", "--output", "json") == (0, "", "")
-    assert shell("decisions", "tail", "--no-follow", "--db", "empty.db") == (0, "", "")
+    tail = ("decisions", "tail", "--no-follow", "--db", "empty.db")
+    assert shell(*tail) == (0, "no decisions\n", "")
+    assert shell(*tail, "--output", "json") == (0, "", "")
 
 
 def test_a_run_that_keeps_nothing_cannot_be_looked_at(

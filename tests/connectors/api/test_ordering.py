@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from connectors.api.opening import open_store
 from connectors.codecs import cloud_event, read_event, to_json
 from connectors.dead_letters import DeadLetterStore
 from connectors.inputs import INPUTS
@@ -279,3 +280,18 @@ def test_what_changes_in_rollouts_is_watched(shell: Shell, database: Path) -> No
     said = shell("rollouts", "watch", "--no-follow", "--route", ROUTE).output.splitlines()
     assert [line.split("(")[1].split(")")[0] for line in said] == ["step 1", "step 2"]
     assert len(shell("rollouts", "watch", "--no-follow").output.splitlines()) == 3
+
+
+@pytest.mark.usefixtures("database")
+def test_where_no_rollout_is_watched_that_is_said(shell: Shell) -> None:
+    watch = ("rollouts", "watch", "--no-follow")
+    none = shell(*watch, "--route", "acme/none").output
+    assert none == "no rollouts of acme/none among the last 10 changes\n"
+    open_store("sqlite://empty.db").close()
+    assert shell(*watch, "--db", "empty.db").output == "no rollouts\n"
+    assert shell(*watch, "--db", "empty.db", "--output", "json").output == ""
+
+
+def test_the_help_tells_apart_what_stop_and_roll_back_undo(shell: Shell) -> None:
+    words = " ".join(shell("orders", "--help").output.split())
+    assert "stop undo what is on its way (roll-back undoes what was kept)" in words
