@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,19 +18,18 @@ from connectors.api.opening import open_log_of, open_store
 from connectors.api.opening_gateways import open_gateway
 from connectors.configuration import load
 from connectors.journal import note, open_journal
+from dataflows.alone import alone, data_lock, documents_lock, hold
 from dataflows.stopping import stop_on_signals
-from optimizer.errors import OptimizerError, SettingsInvalid, StorageFailed
+from optimizer.errors import OptimizerError, SettingsInvalid
 from optimizer.settings import GatewayKind
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
     from optimizer.ports import Gateway
     from optimizer.settings import Settings
 
 STATE = "actuator.db"
-_LOCK = "actuator.lock"
 _WAIT_S = 0.5
 
 
@@ -41,15 +40,21 @@ def command(options: argparse.Namespace) -> int:
     _check(settings)
     with ExitStack() as stack:
         stop = stack.enter_context(stop_on_signals())
+        is_held = hold(stack, settings)
         _serve(stack, settings)
         note("info", "actuator_started", gateway=settings.gateway.kind)
-        _actuate(settings, stop)
+        _actuate(settings, stop, is_held=is_held)
     note("info", "actuator_stopped", gateway=settings.gateway.kind)
     return 0
 
 
-def beside(stack: ExitStack, settings: Settings) -> None:
+def beside(stack: ExitStack, settings: Settings, *, is_held: bool) -> None:
     """Let a thread bring documents to the gateway as long as a stack is open, if there is one.
+
+    Args:
+        stack: The stack.
+        settings: The settings in force.
+        is_held: Whether `alone.hold` holds what the gateway needs held.
 
     Raises:
         SettingsInvalid: The gateway cannot be opened, or the log is nobody else's to read.
@@ -60,7 +65,8 @@ def beside(stack: ExitStack, settings: Settings) -> None:
     _check(settings)
     _serve(stack, settings)
     stop = threading.Event()
-    thread = threading.Thread(target=_without_harm, args=(settings, stop), name="actuator")
+    work = partial(_without_harm, settings, stop, is_held=is_held)
+    thread = threading.Thread(target=work, name="actuator")
     stack.callback(thread.join)
     stack.callback(stop.set)
     thread.start()
@@ -84,21 +90,23 @@ def _serve(stack: ExitStack, settings: Settings) -> None:
         stack.callback(server.close)
 
 
-def _without_harm(settings: Settings, stop: threading.Event) -> None:
+def _without_harm(settings: Settings, stop: threading.Event, *, is_held: bool) -> None:
     """Actuate; what cannot be opened is noted and tried again, and the job goes on meanwhile."""
     while not stop.is_set():
         try:
-            _actuate(settings, stop)
+            _actuate(settings, stop, is_held=is_held)
         except (OptimizerError, OSError) as error:
             note("error", "actuator_failed", error=error)
             stop.wait(_WAIT_S)
 
 
-def _actuate(settings: Settings, stop: threading.Event) -> None:
+def _actuate(settings: Settings, stop: threading.Event, *, is_held: bool) -> None:
     data = Path(settings.service.data_dir)
     with ExitStack() as stack:
-        if not stack.enter_context(_alone(data, stop)):
-            return
+        locks = [] if is_held else [documents_lock(settings)]  # in this order, as `hold` did
+        for lock in (*locks, data_lock(settings)):
+            if not stack.enter_context(alone(lock, stop)):
+                return
         database, timeout = settings.database.connection_string, settings.database.timeout_secs
         log = stack.enter_context(closing(open_log_of(settings)))
         inputs = stack.enter_context(closing(open_inputs(settings, ())))
@@ -121,31 +129,3 @@ def _open_gateway(stack: ExitStack, settings: Settings) -> Gateway:
     if flags := keep_flags(gateway, settings.gateway):
         stack.callback(flags.close)
     return gateway
-
-
-@contextmanager
-def _alone(data: Path, stop: threading.Event) -> Iterator[bool]:
-    """Wait until no other actuator works on a folder; tell whether that came to be.
-
-    Raises:
-        StorageFailed: The folder cannot be written to.
-    """
-    try:
-        data.mkdir(parents=True, exist_ok=True)
-        lock = (data / _LOCK).open("a")
-    except OSError as error:
-        way_out = "name a folder this user may write to (OPTIMIZER_SERVICE__DATA_DIR)"
-        raise StorageFailed(f"{data / _LOCK}: {error.strerror}: {way_out}") from error
-    with lock:
-        is_waiting = False
-        while not stop.is_set():
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if not is_waiting:
-                    note("info", "actuator_waits", until="the other one of this folder ends")
-                is_waiting = True
-                stop.wait(_WAIT_S)
-            else:
-                break
-        yield not stop.is_set()

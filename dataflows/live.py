@@ -16,7 +16,9 @@ from connectors.dead_letters.store import FILE as LETTERS
 from connectors.journal import note, open_journal
 from connectors.publisher import Publisher
 from dataflows import actuate
+from dataflows.alone import hold
 from dataflows.followed import followed
+from dataflows.fresh import check_fresh
 from dataflows.optimize import Job, execute
 from dataflows.recovery import begun_with, recovery_at
 from dataflows.sources import Sources
@@ -44,10 +46,12 @@ def command(options: argparse.Namespace) -> int:
     data = Path(settings.service.data_dir)
     with ExitStack() as stack:
         stop = stack.enter_context(stop_on_signals())
+        is_held = hold(stack, settings)
+        check_fresh(settings)
         console = stack.enter_context(Console(options.output, options.windows))
         source = _source(stack, settings, data, stop)
         publisher = open_publisher(stack, settings, data, partial(_watch, console, set()))
-        actuate.beside(stack, settings)
+        actuate.beside(stack, settings, is_held=is_held)
         note("info", "job_started", input=inputs, data_dir=data)
         _note_cap(settings)
         if source.partitions:  # none when told to stop while it waited for a topic

@@ -32,7 +32,7 @@ def recovery_at(folder: Path, shard_groups: int) -> RecoveryConfig:
         StorageFailed: The folder cannot be written.
     """
     try:
-        if not (folder / _DEALING).exists():
+        if not is_begun(folder):
             with recovery_explained(folder):
                 _begin(folder, shard_groups)
         groups = json.loads((folder / _DEALING).read_text())["shard_groups"]
@@ -47,6 +47,11 @@ def recovery_at(folder: Path, shard_groups: int) -> RecoveryConfig:
         )
         raise SettingsInvalid([fault])
     return RecoveryConfig(folder)
+
+
+def is_begun(folder: Path) -> bool:
+    """Tell whether there is a recovery state in a folder."""
+    return (folder / _DEALING).exists()
 
 
 def begun_with(folder: Path, inputs: Iterable[str]) -> frozenset[str]:

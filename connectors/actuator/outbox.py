@@ -9,7 +9,7 @@ from uuid import uuid5
 from connectors.commands import as_record
 from connectors.journal import note
 from connectors.readable import MOST_LETTERS
-from optimizer.events import EventSource, EventType, FeedbackEvent, Report
+from optimizer.events import EventSource, EventType, FeedbackEvent, Report, ReportOutcome
 from optimizer.findings import NAMESPACE
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class Outbox:
             event_type=EventType.METRIC,
             data=report,
         )
-        note("info", "gateway_reported", **_fields(report))
+        level = "warn" if report.outcome is ReportOutcome.CONFLICT else "info"
+        note(level, "gateway_reported", **_fields(report))
 
     def send(self) -> None:
         """Tell what waits.

@@ -49,6 +49,16 @@ def test_actuate_brings_documents_there_until_it_is_stopped(scene: Scene) -> Non
     assert "actuator_stopped gateway=memory" in said
 
 
+def test_what_somebody_else_wrote_is_a_warning(scene: Scene) -> None:
+    scene.gateway.overwrite(a_document(4, 100))
+    scene.say(a_document(1))
+    process = scene.start()
+    wait_until(lambda: ("conflict", 4) in scene.told())
+    said = stopped(process).splitlines()
+    (warning,) = (line for line in said if "outcome=conflict" in line)
+    assert " warn  gateway_reported " in warning
+
+
 def test_evaluators_of_flags_find_what_it_brings_in_one_file(scene: Scene, tmp_path: Path) -> None:
     flags = tmp_path / "documents" / "flags.json"
 
@@ -113,25 +123,59 @@ def test_a_gateway_that_is_gone_keeps_no_run_from_running(scene: Scene, tmp_path
     stopped(run)
 
 
-@pytest.mark.slow
-def test_two_at_once_on_one_gateway_bring_every_step_there_once_and_in_order(
-    scene: Scene, tmp_path: Path
-) -> None:
+def test_one_process_at_a_time_brings_documents_to_a_folder(scene: Scene, tmp_path: Path) -> None:
+    documents, route = Folder(tmp_path / "documents"), "default/shop/answer"
+    (tmp_path / "spans.jsonl").write_text("")
+    variables = {
+        "OPTIMIZER_GATEWAY__KIND": "documents",
+        "OPTIMIZER_GATEWAY__DOCUMENTS_DIR": str(documents.path),
+        "OPTIMIZER_INPUT__PATH": str(tmp_path / "spans.jsonl"),
+    }
+    scene.say(a_document(1, route=route))
+    run = scene.start("run", **variables)
+    wait_until(lambda: documents.opened(route) is not None)
+    for command in ("run", "actuate"):
+        other = scene.start(command, **variables, OPTIMIZER_SERVICE__DATA_DIR=str(tmp_path / "two"))
+        _, errors = other.communicate(timeout=30)
+        assert other.returncode == 1
+        assert f"{documents.path}: another process brings documents there: stop that" in errors
+    for command in ("check", "show"):  # they act on a route of their own, or on none
+        done = llm_optimizer("gateway", command, cwd=tmp_path, **variables)
+        assert done.returncode == 0, done.stderr
+    follower = scene.start("actuate", **variables)  # with the same data, it may take over
+    wait_until(lambda: "actuator_waits" in follower.stderr.readline())
+    run.kill()
+    run.communicate()
+    scene.say(a_document(2, route=route))
+    wait_until(lambda: documents.opened(route).document.revision == 2)
+    stopped(follower)
+
+
+def test_a_run_that_lost_its_state_takes_nothing_back(scene: Scene, tmp_path: Path) -> None:
+    (tmp_path / "spans.jsonl").write_text("")
+    (tmp_path / "config.yaml").write_text(
+        f"routes: [{{route: {ROUTE}, incumbent: {{model: some-other}}}}]"
+    )
+    variables = {
+        "OPTIMIZER_GATEWAY__KIND": "documents",
+        "OPTIMIZER_INPUT__PATH": str(tmp_path / "spans.jsonl"),
+    }
+    command = ("run", "--config", "config.yaml")
+    run = scene.start(*command, **variables)
+    wait_until(lambda: "job_started" in run.stderr.readline())
+    stopped(run)
     documents = Folder(tmp_path / "documents")
-    for name in ("one", "other"):
-        scene.start(
-            OPTIMIZER_GATEWAY__KIND="documents",
-            OPTIMIZER_GATEWAY__DOCUMENTS_DIR=str(documents.path),
-            OPTIMIZER_SERVICE__DATA_DIR=str(tmp_path / name),
+    documents.publish(a_document(4))
+    again = scene.start(*command, **variables)
+    wait_until(lambda: "job_started" in again.stderr.readline())
+    stopped(again)
+    for _ in range(2):  # to be refused leaves no state
+        lost = scene.start(
+            *command, **variables, OPTIMIZER_SERVICE__DATA_DIR=str(tmp_path / "other")
         )
-    for revision in range(1, 16):
-        scene.say(a_document(revision, 10 * revision))
-        wait_until(lambda wanted=revision: ("applied", wanted) in scene.told())
-    for process in scene.processes:
-        stopped(process)
-    assert documents.versions(ROUTE) == [*range(1, 16)]
-    assert documents.opened(ROUTE).document == a_document(15, 150)
-    assert {outcome for outcome, _ in scene.told()} <= {"applied", "seen"}
+        _, errors = lost.communicate(timeout=30)
+        assert lost.returncode == 2
+        assert f"{ROUTE}: revision 4 in {documents.path} lets " in errors
 
 
 @pytest.mark.slow
