@@ -22,6 +22,7 @@ from connectors.documents.sources import ServerSource
 from connectors.inputs import INPUTS
 from connectors.publisher import DOCUMENTS
 from dataflows.actuate import beside
+from dataflows.alone import hold
 from optimizer.settings import GatewayKind
 from tests.answering import Answering, answer
 from tests.connectors.acting import ROUTE, a_document
@@ -44,7 +45,7 @@ def actuated(settings: Settings) -> Iterator[None]:
         event = cloud_event(a_document(1, leased=True), "svc")
         log.append(DOCUMENTS, [(ROUTE, to_json(event))])
         with ExitStack() as running:
-            beside(running, settings)
+            beside(running, settings, is_held=hold(running, settings))
             until = time.monotonic() + PATIENCE_S  # noqa: TID251 - a real thread
             while settings.gateway.kind is not GatewayKind.NONE and not log.end(INPUTS):
                 assert time.monotonic() < until  # noqa: TID251
