@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -50,14 +51,15 @@ class Sink:
     def __init__(self) -> None:
         self.payloads: list[bytes] = []
         self._seen: list[Seen] = []
+        self._since_ns = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.address = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def spans(self) -> list[Seen]:
-        """Give all spans that came."""
-        return list(self._seen)
+        """Give all spans that came and began since what came was forgotten."""
+        return [span for span in list(self._seen) if span.begin_ns >= self._since_ns]
 
     def calls(self) -> list[Seen]:
         """Give the spans of calls that came from the plugin."""
@@ -73,7 +75,8 @@ class Sink:
         return self.calls()
 
     def clear(self) -> None:
-        """Forget what came."""
+        """Forget what came, and what began by now and is still on its way."""
+        self._since_ns = time.time_ns()  # noqa: TID251 - a real server's spans, in real time
         self.payloads.clear()
         self._seen.clear()
 
