@@ -67,10 +67,16 @@ def located(settings: Settings, path: Path | None) -> Settings:
     return replace(settings, prices=replace(settings.prices, overrides=str(start / overrides)))
 
 
+def masked_mapping(settings: Settings) -> dict[str, Any]:
+    """Give all settings as plain data; only passwords are masked."""
+    told: dict[str, Any] = _without_passwords(_without_secrets(as_mapping(settings)))
+    return told
+
+
 def show(settings: Settings) -> str:
     """Write all settings as YAML that loads to the same; only passwords are masked."""
     return yaml.dump(
-        _without_passwords(_without_secrets(as_mapping(settings))),
+        masked_mapping(settings),
         Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,

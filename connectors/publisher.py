@@ -51,6 +51,9 @@ class Publisher:
         watch: Sees every output, after it is durable or waits.
         tell_letters: Append dead letters to the log too, with their bytes if those are kept and
             not too many: for a log that others read and that no view is made of.
+
+    Attributes:
+        log: Where they go.
     """
 
     def __init__(
@@ -63,7 +66,7 @@ class Publisher:
         *,
         tell_letters: bool = False,
     ) -> None:
-        self._log = log
+        self.log = log
         self._dead = dead
         self._store = store
         self._service_name = service_name
@@ -117,7 +120,7 @@ class Publisher:
         if said:
             events = (to_json(cloud_event(each, self._service_name)) for each in said)
             routes = (each.route for each in said)
-            self._log.append(topic, list(zip(routes, events, strict=True)))
+            self.log.append(topic, list(zip(routes, events, strict=True)))
 
     def _wait(self, output: Any) -> None:
         match output:
@@ -149,7 +152,7 @@ class Publisher:
             self._dead.put(self._letters)
             if self._tell_letters:
                 told = [(one.partition, self._told(one)) for one in self._letters]
-                self._log.append(DEAD_LETTERS, told)
+                self.log.append(DEAD_LETTERS, told)
             self._letters.clear()
             self._letter_bytes = 0
 

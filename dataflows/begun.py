@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from connectors.codecs import to_json
+from dataflows.deciding import digest_of
 from optimizer.errors import SettingsInvalid, StorageFailed
-from optimizer.settings import as_mapping
-from optimizer.settings.sections import InputSettings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dataflows.ingest import Reader
     from optimizer.settings import Settings
 
 _BEGUN = "begun.json"
-# They say where things are, how long they are kept and what is told, but change no decision.
-_PLACES = ("database", "dead_letters", "integrations", "kafka", "observability", "recovery")
-_OWN_PLACES = {
-    "input": tuple(name for name in InputSettings.__dataclass_fields__ if name != "tenant"),
-    "service": ("data_dir", "host", "port", "mode"),
-}
 
 
 def check_begun(recovery: Path, reader: Reader, settings: Settings) -> None:
@@ -37,7 +30,7 @@ def check_begun(recovery: Path, reader: Reader, settings: Settings) -> None:
         SettingsInvalid: The recording or the settings are others.
         StorageFailed: The folder cannot be written.
     """
-    now = {"recording": _digest_of_recording(reader), "settings": _digest_of_settings(settings)}
+    now = {"recording": _digest_of_recording(reader), "settings": digest_of(settings)}
     note = recovery / _BEGUN
     if note.exists():
         begun = json.loads(note.read_text())
@@ -63,16 +56,3 @@ def _digest_of_recording(reader: Reader) -> str:
     body = record.body if isinstance(record.body, bytes) else record.body.columns.call_id.tobytes()
     facts = (record.partition, record.offset, record.stamp_ns, int(record.kind))
     return hashlib.sha256(repr(facts).encode() + body).hexdigest()
-
-
-def _digest_of_settings(settings: Settings) -> str:
-    mapping = as_mapping(settings)
-    for name in _PLACES:
-        del mapping[name]
-    for section, names in _OWN_PLACES.items():
-        for name in names:
-            del mapping[section][name]
-    overrides = mapping["prices"]["overrides"]
-    if overrides and Path(overrides).is_file():  # what it says, wherever it stands
-        mapping["prices"]["overrides"] = hashlib.sha256(Path(overrides).read_bytes()).hexdigest()
-    return hashlib.sha256(to_json(mapping)).hexdigest()

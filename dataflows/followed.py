@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from connectors.intake import Entry, Intake
 from connectors.journal import note
 from connectors.recordings import RecordingReader, RecordingWriter
 from connectors.recordings.retention import Retention
+from dataflows import deciding
 from dataflows.ingest import RecordingSource
 from optimizer.observe.columns import RecordKind
 
@@ -40,6 +42,7 @@ def followed(
 
     Raises:
         SettingsInvalid: The port to receive on is taken.
+        StorageFailed: Nothing can be noted beside the recording.
         RecordingInvalid: The recording cannot be written.
     """
     path = Path(settings.input.path) if settings.input.path else None
@@ -48,6 +51,7 @@ def followed(
     names = _partitions(settings.input)
     clock = time.time_ns  # noqa: TID251 - an edge: it stamps what arrives, and tells what is old
     writer = stack.enter_context(closing(RecordingWriter(data / "inputs", names)))
+    deciding.note(data / "inputs", settings, datetime.now(UTC))  # noqa: TID251 - as above
     reader = RecordingReader(data / "inputs")
     offsets = reader.next_offsets()
     intake = stack.enter_context(closing(Intake(writer, clock, offsets)))

@@ -17,6 +17,7 @@ from connectors.prices import open_prices
 from connectors.recordings import Manifest, RecordingWriter, open_reader
 from connectors.recordings.columns import write_columns
 from connectors.recordings.condensing import Condenser, Listening, Watched
+from dataflows.deciding import hand_on
 from dataflows.parts import rules_of
 from dataflows.stopping import stop_on_signals
 from optimizer.observe.columns import RecordKind
@@ -58,9 +59,11 @@ def command(options: argparse.Namespace) -> int:
             return time.monotonic() < ends  # noqa: TID251 - see above
 
         if settings.kafka.brokers and not settings.input.is_live and not options.origin:
+            origin = None
             found, manifest = _from_kafka(stack, settings, goes_on, stop)
         else:
-            reader = open_reader(options.origin or Path(settings.service.data_dir) / "inputs")
+            origin = options.origin or Path(settings.service.data_dir) / "inputs"
+            reader = open_reader(origin)
             found, manifest = _records(reader, goes_on, stop.is_set), reader.manifest
         records = (each for each in found if each.stamp_ns < until_ns)
         if options.raw:
@@ -68,6 +71,8 @@ def command(options: argparse.Namespace) -> int:
             _write_raw(out, records, manifest)
         else:
             _write_columns(out, records, manifest, settings)
+        if origin:
+            hand_on(origin, out)
     if stop.is_set():
         sys.stderr.write("stopped: what was read by then is kept\n")
     sys.stdout.write(f"replay it: llm-optimizer replay {out}\n")

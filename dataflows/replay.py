@@ -19,6 +19,7 @@ from dataflows.ingest import RecordingSource
 from dataflows.live import open_publisher
 from dataflows.optimize import Job, execute
 from dataflows.recovery import recovery_at, unfinished
+from dataflows.repeated import compare, said_by_run
 from dataflows.stopping import stop_on_signals
 from optimizer.errors import NotFound, OptimizerError, SettingsInvalid
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from dataflows.ingest import Reader
+    from connectors.recordings import ColumnsReader, RecordingReader
+    from dataflows.repeated import Repeated
     from optimizer.settings import Settings
 
 RECOVERY = "recovery"
@@ -38,15 +40,12 @@ def command(options: argparse.Namespace) -> int:
     config = options.config or (beside if beside.exists() else None)
     settings = located(load(config, os.environ), config)
     reader = open_reader(options.recording)
-    _prepare(options.out, settings, reader, resume=options.resume)
-    database = f"sqlite://{options.out / 'optimizer.db'}" if options.out else "memory://"
-    settings = replace(
-        settings,
-        database=replace(settings.database, connection_string=database),
-        kafka=replace(settings.kafka, log=False),  # what is replayed has been said
-    )
+    repeated: Repeated | None = None
     with ExitStack() as stack:
         stop = stack.enter_context(stop_on_signals())
+        run = said_by_run(stack, options.recording, reader, settings) if options.verify else None
+        _prepare(options.out, settings, reader, resume=options.resume)
+        settings = _silenced(settings, options.out)
         console = stack.enter_context(Console(options.output, options.windows))
         publisher = open_publisher(stack, settings, options.out or Path(), console.watch)
         source = RecordingSource(
@@ -58,8 +57,13 @@ def command(options: argparse.Namespace) -> int:
         )
         recovery = options.out / RECOVERY if options.out else None
         execute(Job(settings=settings, source=source, publisher=publisher, recovery=recovery))
+        if run and not stop.is_set():
+            repeated = compare(run, publisher.log)
     if reader.torn:
         sys.stderr.write("the recording's last frame is torn: it was still being written\n")
+    if repeated:
+        more = f"; {repeated.more:,} more at its end" if repeated.more else ""
+        sys.stderr.write(f"verified:  {repeated.same:,} outputs, the same byte for byte{more}\n")
     if not stop.is_set():
         return 0
     way_on = f"; --out {options.out} --resume goes on from here" if options.out else ""
@@ -67,7 +71,19 @@ def command(options: argparse.Namespace) -> int:
     return 130
 
 
-def _prepare(out: Path | None, settings: Settings, reader: Reader, *, resume: bool) -> None:
+def _silenced(settings: Settings, out: Path | None) -> Settings:
+    """Let a replay keep what it says to itself: what is replayed has been said."""
+    database = f"sqlite://{out / 'optimizer.db'}" if out else "memory://"
+    return replace(
+        settings,
+        database=replace(settings.database, connection_string=database),
+        kafka=replace(settings.kafka, log=False),
+    )
+
+
+def _prepare(
+    out: Path | None, settings: Settings, reader: RecordingReader | ColumnsReader, *, resume: bool
+) -> None:
     """Begin the folder of a replay with its recovery state, or find that it can go on.
 
     The state comes first: whatever stops a replay after that, it can be resumed.

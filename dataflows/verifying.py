@@ -15,7 +15,7 @@ from dataflows.ingest import RecordingSource
 from dataflows.optimize import Job, execute
 from optimizer.decisions import OptimizationDecision
 from optimizer.documents import Document
-from optimizer.errors import OptimizerError
+from optimizer.errors import NotRepeated
 from optimizer.findings import Finding
 from optimizer.rollouts import RolloutProgress
 from optimizer.windows import WindowSummary
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from dataflows.playing import Played
 
 _SAID = Finding | OptimizationDecision | Document | RolloutProgress
-
-
-class NotRepeated(OptimizerError):
-    """A replay said something else than the run that was recorded."""
 
 
 def lines_of(outputs: Iterable[Any]) -> list[str]:

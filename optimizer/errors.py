@@ -9,6 +9,7 @@ OptimizerError
 ├── WorldInvalid           a simulated world that cannot be built
 ├── BrokerRefused          a message broker that will not serve us; waiting does not help
 ├── RecordingInvalid       a recording that cannot be read or written
+├── NotRepeated            a replay that says something else than what it repeats
 ├── NotFound               something asked for by name is not there
 ├── DocumentInvalid        a document with faults; lists all of them
 ├── GatewayUnreachable     a gateway that does not answer; trying again may help
@@ -65,6 +66,10 @@ class BrokerRefused(OptimizerError):
 
 class RecordingInvalid(OptimizerError):
     """A recording that cannot be read or written."""
+
+
+class NotRepeated(OptimizerError):
+    """A replay said something else than the run that was recorded."""
 
 
 class StorageFailed(OptimizerError):

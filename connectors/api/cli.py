@@ -149,6 +149,11 @@ def _add_replay(
         "--resume", action="store_true", help="go on where an interrupted replay into --out stopped"
     )
     parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="compare with what the run said that was recorded, in the log these settings name",
+    )
+    parser.add_argument(
         "--batch", type=count, default=64, metavar="N", help="most a step; changes only speed"
     )
 

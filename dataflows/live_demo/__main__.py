@@ -84,7 +84,7 @@ def _play(stage: Stage, groups: Sequence[str]) -> None:
         watching.close()
         stage.end()
         _summarize(watching, callers, wanted)
-        _tell(f"replayed its recording: {repeat(stage):,} outputs, the same byte for byte\n")
+        _tell(f"replayed its recording; {repeat(stage)}\n")
         _tell(f"all of it took {(_now() - began_s) / 60:.1f} minutes\n")
     _judge(watching, callers, wanted)
 

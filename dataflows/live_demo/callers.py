@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CALLS_PER_S = 20.0
 _THREADS = 64  # a call takes less than a second
 _CONVERSATIONS = 150  # at once, of each route
-_TURNS = 3
+_TURNS = 2  # the longer, the more uneven are units, and the more it takes to show that calls end
 _RATING, _RATING_SD = 0.85, 0.08  # drawn alike for all models: the mocks answer all the same
 _RATE_EVERY_S = 1.0
 
