@@ -11,9 +11,11 @@ from connectors.worlds import write
 from tests.brokers.fixtures import broker, own_broker, running  # noqa: F401 - fixtures
 from tests.command_line import llm_optimizer
 
-# No test is timed: how long one takes says more of the machine than of the code.
-hypothesis.settings.register_profile("untimed", deadline=None)
-hypothesis.settings.load_profile("untimed")
+# No test is timed: how long one takes says more of the machine than of the code. And the same code
+# gets the same examples, so that what fails here fails everywhere; `search` looks for new ones.
+hypothesis.settings.register_profile("search", deadline=None)
+hypothesis.settings.register_profile("fixed", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("fixed")
 hypothesis.settings.register_profile("quick", max_examples=25)  # of tests that ask for no number
 
 WORLD = Path(__file__).parent / "worlds" / "two_routes.yaml"

@@ -47,7 +47,10 @@ def listing(options: argparse.Namespace) -> int:
     if not totals:
         sys.stdout.write("no dead letters\n")
     else:
-        sys.stdout.write(_totals_table(totals) + "\n\n" + _newest_table(newest) + "\n")
+        tables = [_totals_table(totals), "", _newest_table(newest)]
+        letters = sum(row[2] for row in totals)
+        lines = [*tables, *rendering.left_out(len(newest), letters)]
+        sys.stdout.write("\n".join(lines) + "\n")
     for cause, letters in gone.items():
         sys.stdout.write(f"{letters:,} more were let go ({cause})\n")
     return 0

@@ -33,7 +33,8 @@ def listing(options: argparse.Namespace) -> int:
             for decision in map(_decision, store.scan("decisions", limit=MOST))
             if is_within(decision.route, options.route)
             and (not options.status or decision.status == options.status)
-        ][: options.limit]
+        ]
+    total, found = len(found), found[: options.limit]
     if options.output == "json":
         print_lines(rendering.as_json(decision) for decision in found)
         return 0
@@ -49,7 +50,8 @@ def listing(options: argparse.Namespace) -> int:
         for decision in found
     ]
     head = ("id", "created (UTC)", "route", "rule", "status", "change")
-    print_lines([rendering.as_table(head, rows) if rows else "no decisions"])
+    told = [rendering.as_table(head, rows)] if rows else ["no decisions"]
+    print_lines([*told, *rendering.left_out(len(found), total)])
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from connectors.codecs import plain, to_json
-from optimizer.decisions import OptimizationDecision
+from optimizer.decisions import DecisionStatus, OptimizationDecision
 from optimizer.documents import SLOTS, Document
 from optimizer.findings import Finding, FindingStatus
 from optimizer.rollouts import Phase, RolloutProgress
@@ -24,6 +24,7 @@ _TYPES = {
     Document: "document",
     RolloutProgress: "rollout",
 }
+_SHORT = 8  # digits of an id: enough for orders
 
 
 def as_json(output: Any) -> str:
@@ -40,7 +41,7 @@ def as_line(output: Any) -> str:
             at = output.until or output.seen
             return f"{_minute(at)}  FINDING   {output.route}  {_finding(output)}"
         case OptimizationDecision():
-            return f"{_minute(output.updated_at)}  DECISION  {output.route}  {of_decision(output)}"
+            return f"{_minute(output.updated_at)}  DECISION  {output.route}  {_decision(output)}"
         case Document():
             return f"{_minute(output.created_at)}  DOCUMENT  {output.route}  {of_document(output)}"
         case RolloutProgress():
@@ -55,6 +56,11 @@ def as_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in [head, *rows]
     )
+
+
+def left_out(shown: int, total: int) -> list[str]:
+    """Say that a table has fewer rows than there are, if it has."""
+    return [f"the newest {shown:,} of {total:,}: --limit shows more"] if shown < total else []
 
 
 def _minute(at: datetime) -> str:
@@ -104,14 +110,26 @@ def _finding(finding: Finding) -> str:
     return f"{state}: {finding.title}{detail}"
 
 
+def _decision(decision: OptimizationDecision) -> str:
+    """Say what becomes of a decision; why it was made, when it is."""
+    what = f"{decision.id[:_SHORT]} {_standing(decision)}: {_changes(decision)}"
+    return f"{what}. {decision.rationale}" if decision.status is DecisionStatus.PENDING else what
+
+
 def of_decision(decision: OptimizationDecision) -> str:
     """Say where a decision stands, what it changes and why."""
-    changes = ", ".join(
+    return f"{_standing(decision)}: {_changes(decision)}. {decision.rationale}"
+
+
+def _standing(decision: OptimizationDecision) -> str:
+    return f"{decision.status} ({decision.reason})" if decision.reason else str(decision.status)
+
+
+def _changes(decision: OptimizationDecision) -> str:
+    return ", ".join(
         f"{change.parameter} {change.old_value} -> {change.new_value}"
         for change in decision.changes
     )
-    reason = f" ({decision.reason})" if decision.reason else ""
-    return f"{decision.status}{reason}: {changes}. {decision.rationale}"
 
 
 def of_document(document: Document) -> str:

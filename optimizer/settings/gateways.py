@@ -12,7 +12,7 @@ from optimizer.settings.litellm_admin import LiteLLMAdminSettings
 from optimizer.settings.managed_configs import ConfigManagerSettings
 
 DAY_SECS = 86_400
-_ADDRESS = r"""https?://[!"$-.0->A-~]+(/[!"$->@-~]*)?"""  # printable ASCII; no user, no query
+_ADDRESS = r"""https?://[!"$-.0->A-~]+(/[!"$->A-~]*)?"""  # printable ASCII; no user, no query, no @
 
 
 class GatewayKind(StrEnum):

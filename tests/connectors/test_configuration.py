@@ -251,6 +251,15 @@ def test_any_variables_are_refused_or_read(environment: dict[str, str]) -> None:
         assert isinstance(load(None, environment), Settings)
 
 
+@pytest.mark.parametrize(
+    "address", ["http://00:/secret@", "http://h/secret@x", "http://u:secret@h:1", "http://u@h"]
+)
+def test_an_address_in_which_a_password_could_stand_is_refused_and_masked(address: str) -> None:
+    with pytest.raises(SettingsInvalid, match=r"item 1 must be such as http://host:4000") as told:
+        validate({"gateway": {"replicas": ["http://h:4000/a/b.c", address]}})
+    assert ":secret" not in str(told.value)
+
+
 @given(mappings())
 @one_folder
 def test_what_is_shown_loads_to_the_same_settings(tmp_path: Path, mapping: dict[str, Any]) -> None:

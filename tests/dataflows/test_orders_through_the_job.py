@@ -103,7 +103,7 @@ def test_what_waits_is_held_by_a_pause_and_carried_out_when_a_person_approves_it
         yield from live.until(lambda: len(live.answers()) == 2)
         live.order("resume", ROUTE)
         said = live.order("approve", decision.id[:8])
-        assert f"DECISION  {ROUTE}  pending" in said
+        assert f"DECISION  {ROUTE}  {decision.id[:8]} pending" in said
         yield from live.until(lambda: any(one.leased for one in live.of(Document)))
         yield from live.until(lambda: len(live.answers()) == 4)
 

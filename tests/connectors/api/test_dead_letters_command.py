@@ -69,6 +69,9 @@ def test_a_letter_is_listed_by_reason_and_source_and_then_by_itself(
     only = shell("dead-letters", "list", "--db", replayed, "--reason", "not_otlp", "--limit", "1")
     assert "spans/0@2" in only.output
     assert "future" not in only.output
+    assert "--limit shows more" not in only.output
+    newest = shell("dead-letters", "list", "--db", replayed, "--limit", "1")
+    assert newest.output.splitlines()[-1] == "the newest 1 of 2: --limit shows more"
     none = shell("dead-letters", "list", "--db", replayed, "--source", "else")
     assert none.output == "no dead letters\n"
     assert stat.S_IMODE(replayed.stat().st_mode) == 0o600

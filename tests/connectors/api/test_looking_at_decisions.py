@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from connectors.api import rendering
 from connectors.codecs import to_json
 from connectors.stores.sqlite import SqliteStore
+from optimizer.decisions import DecisionStatus
 from optimizer.ports import Row
 from tests.builders import a_decision
 from tests.connectors.api.shell import Shell
@@ -53,7 +55,15 @@ def test_the_tail_says_what_the_replay_said(shell: Shell, database: Path) -> Non
     done = shell("decisions", "tail", "--no-follow", "--db", database)
     assert (done.code, done.errors) == (0, "")
     (line,) = done.output.splitlines()
-    assert "DECISION  acme/chat/support  pending" in line
+    listed = json.loads(shell("decisions", "list", "--db", database, "--output", "json").output)
+    assert f"DECISION  acme/chat/support  {listed['id'][:8]} pending (recommended)" in line
+    assert listed["rationale"] in line
+
+
+def test_why_a_decision_was_made_is_said_once() -> None:
+    line = rendering.as_line(a_decision(status=DecisionStatus.COMPLETED, reason="kept"))
+    assert "completed (kept)" in line
+    assert a_decision().rationale not in line
 
 
 @pytest.mark.parametrize(
