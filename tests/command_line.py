@@ -42,5 +42,5 @@ def llm_optimizer(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     process = start(*arguments, cwd=cwd, most_kb=most_kb, **variables)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=240)
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)

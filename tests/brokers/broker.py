@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-READY_S = 60
+READY_S = 180
 FOR_EVER = {"retention.ms": "-1"}  # records of these tests may be stamped long ago
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from optimizer.settings import Settings
     from tests.brokers.broker import Broker
 
-TOO_LONG_S = 30
+TOO_LONG_S = 120
 PAUSE_S = 0.01
 
 

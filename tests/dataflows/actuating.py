@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from optimizer.documents import Document
     from optimizer.events import Report
 
-PATIENCE_S = 30
+PATIENCE_S = 120
 _KINDS = {kind.value: kind for kind in RecordKind}
 
 

@@ -32,7 +32,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 def stopped(process: subprocess.Popen[str]) -> str:
     """Stop a process; give what it said."""
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     return errors
 
@@ -136,7 +136,7 @@ def test_one_process_at_a_time_brings_documents_to_a_folder(scene: Scene, tmp_pa
     wait_until(lambda: documents.opened(route) is not None)
     for command in ("run", "actuate"):
         other = scene.start(command, **variables, OPTIMIZER_SERVICE__DATA_DIR=str(tmp_path / "two"))
-        _, errors = other.communicate(timeout=30)
+        _, errors = other.communicate(timeout=120)
         assert other.returncode == 1
         assert f"{documents.path}: another process brings documents there: stop that" in errors
     for command in ("check", "show"):  # they act on a route of their own, or on none
@@ -173,7 +173,7 @@ def test_a_run_that_lost_its_state_takes_nothing_back(scene: Scene, tmp_path: Pa
         lost = scene.start(
             *command, **variables, OPTIMIZER_SERVICE__DATA_DIR=str(tmp_path / "other")
         )
-        _, errors = lost.communicate(timeout=30)
+        _, errors = lost.communicate(timeout=120)
         assert lost.returncode == 2
         assert f"{ROUTE}: revision 4 in {documents.path} lets " in errors
 
@@ -205,7 +205,7 @@ def test_a_port_that_is_taken_is_told_at_the_start(
             OPTIMIZER_GATEWAY__HTTP_PORT=str(taken.getsockname()[1]),
             OPTIMIZER_INPUT__PATH=str(tmp_path / "spans.jsonl"),
         )
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "gateway.http_port" in errors
 

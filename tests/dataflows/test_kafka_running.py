@@ -148,6 +148,6 @@ def test_files_topics_and_anomalies_of_another_cluster_are_read_by_one_run(
         seen.add(json.loads(line)["route"])
     giving_up.cancel()
     process.terminate()
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert seen == {"default/here/default", "default/there/default"}
     assert process.returncode == 0, errors

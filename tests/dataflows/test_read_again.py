@@ -48,7 +48,7 @@ def test_a_call_from_the_future_counts_when_the_setting_is_mended(tmp_path: Path
 
 def stop(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
 
 

@@ -246,7 +246,7 @@ def test_what_comes_meanwhile_is_recorded_too_and_what_came_after_is_not(tmp_pat
         for each in more:
             writer.append(each)
         writer.flush()
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
         process.communicate()
     assert list(RecordingReader(tmp_path / "raw")) == [*first, *more]
     until = START + (first[-1].stamp_ns - START_NS) // 1000 * START.resolution

@@ -37,7 +37,7 @@ def test_sigterm_drains_a_replay_which_then_goes_on_without_a_repeat(
     )
     first = paced.stdout.readline()
     paced.send_signal(signal.SIGTERM)
-    rest, errors = paced.communicate(timeout=30)
+    rest, errors = paced.communicate(timeout=120)
     assert paced.returncode == 130
     assert "FINDING" in first + rest
     assert f"stopped before the end; --out {out} --resume goes on from here" in errors

@@ -277,5 +277,5 @@ def test_a_folder_is_served_until_told_to_stop(published: Path) -> None:
     with Client(said.split()[-1], PAIR.public, routes=[ROUTE]) as client:
         assert client.status(ROUTE).revision == 7
     serving.send_signal(signal.SIGINT)
-    assert serving.communicate(timeout=30) == ("", "llm-optimizer: interrupted\n")
+    assert serving.communicate(timeout=120) == ("", "llm-optimizer: interrupted\n")
     assert serving.returncode == 130

@@ -225,7 +225,7 @@ def test_who_waits_is_told_what_came_of_it(
         "orders", *words.split(), "--wait", 30, OPTIMIZER_DATABASE__CONNECTION_STRING=place
     )
     answer(database, rule)
-    output, errors = process.communicate(timeout=30)
+    output, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (code, "")
     lines = output.splitlines()
     after = lines[lines.index(next(one for one in lines if one.startswith("order "))) + 1 :]
