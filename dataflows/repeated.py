@@ -14,6 +14,7 @@ from connectors.api.opening import open_log, open_log_of
 from connectors.publisher import DECISIONS, DOCUMENTS, FINDINGS, ROLLOUTS
 from dataflows.deciding import differences, facts_of, noted
 from optimizer.errors import NotRepeated, RecordingInvalid
+from optimizer.settings import masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -77,14 +78,18 @@ def said_by_run(
             f"{settings.input.keep_hours:g} hours was let go (input.keep_hours)"
         )
     if settings.kafka.log:
-        log = open_log_of(settings)
+        log, where = open_log_of(settings), "Kafka"
     else:
         way_out = "--verify compares with what the run of these settings said"
-        log = open_log(*database_in(settings, way_out=way_out))
+        where, timeout = database_in(settings, way_out=way_out)
+        log = open_log(where, timeout)
     stack.callback(log.close)
     ends = {topic: log.end(topic) for topic in _TOPICS}
     if not any(ends.values()):
-        raise NotRepeated("--verify: the run of these settings has said nothing to compare with")
+        raise NotRepeated(
+            f"--verify: no run has said anything in {masked(where)}: name the settings of the one "
+            "that was recorded (--config, database.connection_string)"
+        )
     for doubt in doubts(folder, settings):
         sys.stderr.write(f"{folder}: {doubt}\n")
     return Run(log, ends)
