@@ -92,4 +92,4 @@ def test_a_cheaper_model_is_kept_and_a_slower_one_taken_back_through_flags(tmp_p
         ("gpt-4.1",), ("gpt-4.1", "o4-mini"), ("o4-mini", "gpt-4.1"), ("o4-mini",),
         ("gpt-4.1", "o4-mini", "gpt-4.1"),
     }  # fmt: skip
-    assert repeat(stage) > 10
+    assert " outputs, the same byte for byte" in repeat(stage)
